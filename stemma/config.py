@@ -1,0 +1,103 @@
+"""Settings: `stemma.toml` < environment (`STEMMA_*`) < command line. What a setting does lives in the room that reads it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from stemma.errors import ConfigError
+
+CONFIG_FILE = "stemma.toml"
+
+
+def find_config_file(start: Path | None = None) -> Path | None:
+    """The nearest `stemma.toml` in `start` (default: the working directory) or above it."""
+    folder = (start or Path.cwd()).resolve()
+    for candidate in (folder, *folder.parents):
+        if (path := candidate / CONFIG_FILE).is_file():
+            return path
+    return None
+
+
+class Settings(BaseSettings):
+    """All of Stemma's settings. Every field is `STEMMA_<FIELD>` in the environment and `<field>` in `stemma.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix="STEMMA_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("stemma"),
+        description="Folder of everything Stemma stores: Postgres, vectors, marts, clones, spool.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="A Postgres >= 15 to use in place of the embedded one (postgresql://user:password@host/db)."
+    )
+    qdrant_url: str | None = Field(default=None, description="A Qdrant server to use in place of the embedded Qdrant Edge.")
+    qdrant_api_key: SecretStr | None = Field(default=None, description="API key of that Qdrant server.")
+    embedder: str = Field(
+        default="lexical", description="`lexical` (built in), `fastembed:<model>` or `openai:<model>`."
+    )
+    openai_base_url: str = Field(
+        default="http://127.0.0.1:11434/v1", description="OpenAI-compatible endpoint of the `openai:` embedder."
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
+    max_file_bytes: int = Field(
+        default=5_000_000, gt=0, description="Files larger than this many bytes are named and not parsed."
+    )
+    parse_timeout_s: float = Field(default=10.0, gt=0, description="Seconds one file may take to parse.")
+    workers: int = Field(default=0, ge=0, description="Processes for parsing and analysis; 0 means one per core.")
+    match_threshold: float = Field(
+        default=0.7, gt=0, le=1, description="Pairs of patterns scoring at least this are copies of each other."
+    )
+    member_timeout_s: float = Field(
+        default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, find_config_file())
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings, command-line `overrides` (None means not given) first.
+
+    Raises:
+        ConfigError: a value is unusable; names the setting and the value's problem.
+    """
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"The setting '{name}' cannot be used: {first['msg']}.",
+            f"Mend STEMMA_{name.upper()} in the environment or '{name}' in {CONFIG_FILE}.",
+        ) from error
+    except ValueError as error:  # TOML that does not parse
+        raise ConfigError(f"{find_config_file()} is not valid TOML: {error}.", "Mend the file.") from error
+
+
+def worker_count(settings: Settings) -> int:
+    """Processes to use: the setting, or the cores this process may run on."""
+    return settings.workers or len(os.sched_getaffinity(0))

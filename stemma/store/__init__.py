@@ -1,0 +1,1 @@
+"""The stores: Postgres, vectors (Qdrant), marts (DuckDB), and the embedded Postgres."""

@@ -1,0 +1,475 @@
+"""Every table of Stemma, once: grain (the table comment), key, columns, types, units (the column comments).
+
+Migrations are checked against this file, and Polars schemas come from it. Queries and writes live in the rooms
+that own the rows. Ids are lower-case hex of BLAKE2b-128 over content (see `stemma.ids`); git object ids are git's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "stemma"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+Timestamp = DateTime(timezone=True)
+
+
+def _required(name: str, kind: Any, comment: str, *args: Any) -> Column[Any]:
+    return Column(name, kind, *args, nullable=False, comment=comment)
+
+
+def _optional(name: str, kind: Any, comment: str, *args: Any) -> Column[Any]:
+    return Column(name, kind, *args, nullable=True, comment=comment)
+
+
+def _repo_id() -> Column[Any]:
+    return _required("repo_id", Text, "Repository", ForeignKey("repositories.repo_id", ondelete="CASCADE"))
+
+
+# --- ingestion -------------------------------------------------------------------------------------------------
+
+repositories = Table(
+    "repositories",
+    metadata,
+    _required("repo_id", Text, "Hash of the normalised location"),
+    _required("name", Text, "Unique short name, shown to people"),
+    _required("kind", Text, "git or folder"),
+    _required("location", Text, "Absolute path or URL as registered, credentials removed"),
+    _required("tags", ARRAY(Text), "Free labels"),
+    _optional("team", Text, "Owning team"),
+    _required("added_at", Timestamp, "When it was registered"),
+    _optional("head_sha", Text, "Commit or snapshot last ingested whole; null before the first"),
+    _optional("ingested_at", Timestamp, "When head_sha was ingested whole"),
+    _optional("extractor_version", Text, "Extractor of that ingestion"),
+    _required("is_shallow", Boolean, "Its history is cut off"),
+    _optional("status", Text, "ok, empty, unreachable or broken, at the last look; null before it"),
+    _optional("status_reason", Text, "Why the status is not ok"),
+    PrimaryKeyConstraint("repo_id"),
+    Index(None, "name", unique=True),
+    comment="One row per registered repository.",
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    _repo_id(),
+    _required("sha", Text, "Commit id; for a folder, the hash of its manifest"),
+    _required("kind", Text, "commit or snapshot (of a folder)"),
+    _required("parents", ARRAY(Text), "Parent ids, first parent first"),
+    _optional("first_parent_index", Integer, "Position on HEAD's first-parent chain, 0 = oldest; null when off it"),
+    _optional("author_name", Text, "Author; null for a snapshot"),
+    _optional("author_email", Text, "Author's address; null for a snapshot"),
+    _required("authored_at", Timestamp, "Author date; of a snapshot, when it was taken"),
+    _required("committed_at", Timestamp, "Committer date"),
+    _optional("subject", Text, "First line of the message, at most 500 characters"),
+    _required("is_shallow_boundary", Boolean, "Its parents exist but are not here"),
+    PrimaryKeyConstraint("repo_id", "sha"),
+    Index(None, "repo_id", "first_parent_index"),
+    comment="One row per commit reachable from HEAD of a repository, or per snapshot of a folder.",
+)
+
+file_changes = Table(
+    "file_changes",
+    metadata,
+    _repo_id(),
+    _required("sha", Text, "Commit on the first-parent chain"),
+    _required("first_parent_index", Integer, "Its position on the chain"),
+    _required("path", Text, "Path; bytes that are not UTF-8 are written \\xNN"),
+    _required("language", Text, "Language by the path"),
+    _required("category", Text, "source, vendored, generated or minified, by the path"),
+    _optional("old_blob", Text, "Content before; null when added"),
+    _optional("new_blob", Text, "Content after; null when deleted"),
+    PrimaryKeyConstraint("repo_id", "sha", "path"),
+    Index(None, "repo_id", "first_parent_index"),
+    comment="One row per file of a known language that a commit changed against its first parent.",
+)
+
+files = Table(
+    "files",
+    metadata,
+    _repo_id(),
+    _required("path", Text, "Path; bytes that are not UTF-8 are written \\xNN"),
+    _required("blob_oid", Text, "Its content"),
+    _required("n_bytes", BigInteger, "Size in bytes"),
+    _optional("language", Text, "Language by the path; null when unknown"),
+    _required("category", Text, "source, vendored, generated, minified, binary, lfs, submodule, symlink or other"),
+    PrimaryKeyConstraint("repo_id", "path"),
+    Index(None, "blob_oid"),
+    comment="One row per file at the head of a repository that no ignore rule leaves out.",
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _required("blob_oid", Text, "Git object id of the content"),
+    _required("extractor_version", Text, "Extractor that read it"),
+    _required("language", Text, "Language it was parsed as"),
+    _required("n_bytes", BigInteger, "Size in bytes"),
+    _required("n_lines", Integer, "Lines"),
+    _required("status", Text, "parsed, partial (syntax errors) or skipped"),
+    _optional("reason", Text, "Why not parsed whole: too_large, binary, minified, timeout, missing, syntax_error, ..."),
+    _required("n_errors", Integer, "Syntax error nodes"),
+    _required("n_snippets", Integer, "Definitions found"),
+    _required("parse_ms", REAL, "Milliseconds spent on it"),
+    PrimaryKeyConstraint("blob_oid", "extractor_version"),
+    comment="One row per distinct file content and extractor version, in however many repositories it stands.",
+)
+
+snippets = Table(
+    "snippets",
+    metadata,
+    _required("blob_oid", Text, "Content it stands in"),
+    _required("extractor_version", Text, "Extractor that found it"),
+    _required("ordinal", Integer, "Position among the blob's definitions, 0 first, in source order"),
+    _optional("parent_ordinal", Integer, "Enclosing definition; null at top level"),
+    _required("kind", Text, "function, method, class, interface, struct, enum, trait, ..."),
+    _required("name", Text, "Its own name"),
+    _required("qualified_name", Text, "Names of the enclosing definitions and its own, joined by dots"),
+    _required("duplicate_index", Integer, "0 for the first of equal kind and qualified_name in the blob, then 1, ..."),
+    _required("start_line", Integer, "First line, from 1, decorators included"),
+    _required("end_line", Integer, "Last line, inclusive"),
+    _required("start_byte", Integer, "Offset of the first byte"),
+    _required("end_byte", Integer, "Offset past the last byte"),
+    _required("signature", Text, "Declaration without body, on one line, at most 1,000 characters"),
+    _optional("docstring", Text, "Docstring or leading comment, at most 4,000 characters; null when there is none"),
+    _required("is_deprecated", Boolean, "Carries the language's mark of deprecation"),
+    _required("is_test", Boolean, "Named or marked as a test"),
+    _required("exact_hash", Text, "Hash of the text, trailing space and line ends folded: equal means Type-1 or verbatim"),
+    _required("pattern_id", Text, "Hash of language and normal form: equal means Type-2 or closer"),
+    _required("n_lines", Integer, "Lines"),
+    _required("n_tokens", Integer, "Tokens, comments left out"),
+    PrimaryKeyConstraint("blob_oid", "extractor_version", "ordinal"),
+    Index(None, "pattern_id"),
+    comment="One row per definition inside one file content.",
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    _repo_id(),
+    _required("path", Text, "Path"),
+    _required("qualified_name", Text, "Qualified name"),
+    _required("kind", Text, "Kind of definition"),
+    _required("duplicate_index", Integer, "Distinguishes equal kind and qualified name in one file"),
+    _required("valid_from", Integer, "first_parent_index of the commit that brought this content here"),
+    _optional("valid_to", Integer, "first_parent_index of the commit that changed or removed it; null while it stands"),
+    _required("valid_from_sha", Text, "That first commit"),
+    _optional("valid_to_sha", Text, "That last commit; null while it stands"),
+    _required("language", Text, "Language"),
+    _required("category", Text, "source, vendored, generated or minified"),
+    _required("blob_oid", Text, "File content at valid_from"),
+    _required("ordinal", Integer, "Snippet in that content"),
+    _required("exact_hash", Text, "Its text"),
+    _required("pattern_id", Text, "Its pattern"),
+    PrimaryKeyConstraint("repo_id", "path", "qualified_name", "kind", "duplicate_index", "valid_from"),
+    Index(None, "pattern_id"),
+    Index(None, "repo_id", "valid_from"),
+    comment="One row per snippet content at one path, from the commit that brought it to the one that ended it.",
+)
+
+agent_events = Table(
+    "agent_events",
+    metadata,
+    _required("event_id", Text, "Given by the agent, or the hash of the event"),
+    _required("occurred_at", Timestamp, "When it happened; of an event without time, when it was received"),
+    _required("received_at", Timestamp, "When it was read from the spool"),
+    _required("agent", Text, "claude-code, codex, cursor, gemini-cli or the envelope's own name"),
+    _required("event_type", Text, "Hook or event name"),
+    _optional("session_id", Text, "Agent session"),
+    _optional("correlation_id", Text, "Joins events that belong together; for a tool call, its id"),
+    _optional("tool_name", Text, "Tool that was called"),
+    _optional("is_success", Boolean, "Whether the call succeeded; null when the event does not say"),
+    _optional("cwd", Text, "Working directory"),
+    _optional("file_path", Text, "File that was written or edited"),
+    _required("payload", JSONB, "The event, secrets removed"),
+    _required("n_redactions", Integer, "Secrets removed from it"),
+    _required("source_file", Text, "Spool file it came from"),
+    PrimaryKeyConstraint("event_id", "occurred_at"),
+    Index(None, "session_id"),
+    comment="One row per event of a coding agent. Partitioned by month of occurred_at.",
+    postgresql_partition_by="RANGE (occurred_at)",
+)
+
+rejected_events = Table(
+    "rejected_events",
+    metadata,
+    _required("rejection_id", Text, "Hash of file, line number and line"),
+    _required("source_file", Text, "Spool file"),
+    _required("line_number", Integer, "Line in it, from 1"),
+    _required("raw", Text, "The line, secrets removed, at most 4,000 characters"),
+    _required("reason", Text, "Why it could not be read"),
+    _required("rejected_at", Timestamp, "When it was set aside"),
+    PrimaryKeyConstraint("rejection_id"),
+    comment="One row per spool line that could not be read as an event.",
+)
+
+# --- embedding and matching ------------------------------------------------------------------------------------
+
+patterns = Table(
+    "patterns",
+    metadata,
+    _required("pattern_id", Text, "Hash of language and normal form"),
+    _required("language", Text, "Language"),
+    _required("kind", Text, "Kind of the representative definition"),
+    _required("name", Text, "Name of the representative"),
+    _required("signature", Text, "Signature of the representative"),
+    _optional("docstring", Text, "Docstring of the representative"),
+    _required("code", Text, "Text of the representative, at most 100,000 characters"),
+    _required("n_lines", Integer, "Lines of the representative"),
+    _required("n_tokens", Integer, "Tokens of the normal form"),
+    _required("shingles", ARRAY(Integer), "Distinct 32-bit hashes of the normal form's 5-token windows, sorted"),
+    _required("sub_tokens", ARRAY(Text), "Distinct sub-tokens of the identifiers, sorted"),
+    _required("is_trivial", Boolean, "Too small to be worth matching"),
+    _required("n_live", Integer, "Live occurrences in source files; 0 means it is only history"),
+    _required("n_repositories", Integer, "Repositories with a live occurrence"),
+    PrimaryKeyConstraint("pattern_id"),
+    Index("patterns_live_idx", "pattern_id", postgresql_where="n_live > 0"),
+    comment="One row per normalised content ever seen.",
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("embedder", Text, "Embedder and its version"),
+    _required("dimensions", SmallInteger, "Length of the vector"),
+    _required("embedded_at", Timestamp, "When"),
+    PrimaryKeyConstraint("pattern_id", "embedder"),
+    comment="One row per pattern under one embedder; the vector itself is in Qdrant.",
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    _required("pattern_a", Text, "The smaller id of the pair", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("pattern_b", Text, "The larger id of the pair", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("clone_type", Text, "type-3 or semantic; equal patterns (Type-1, Type-2) are one pattern, not a pair"),
+    _required("score", REAL, "0-1, the weighted mean of the components present"),
+    _optional("structural", REAL, "0-1, Jaccard of 5-token windows of the normal forms; null when either has none"),
+    _optional("lexical", REAL, "0-1, Jaccard of identifier sub-tokens; null when either has none"),
+    _optional("semantic", REAL, "0-1, cosine of the embeddings; null when either has no vector"),
+    _required("candidate_source", Text, "fingerprint, vector or both"),
+    _required("matcher_version", Text, "Matcher, embedder and weights that scored it"),
+    _required("matched_at", Timestamp, "When"),
+    PrimaryKeyConstraint("pattern_a", "pattern_b"),
+    Index(None, "pattern_b"),
+    CheckConstraint("pattern_a < pattern_b", name="ordered"),
+    comment="One row per unordered pair of different patterns that score at or above the threshold.",
+)
+
+families = Table(
+    "families",
+    metadata,
+    _required("family_id", Text, "Stays put while the family keeps most of its members"),
+    _required("language", Text, "Language"),
+    _required("medoid_pattern_id", Text, "The member most like the others"),
+    _required("name", Text, "Name of the medoid"),
+    _required("n_patterns", Integer, "Member patterns"),
+    _required("n_occurrences", Integer, "Live places"),
+    _required("n_repositories", Integer, "Repositories with a live place"),
+    _optional("mean_score", REAL, "Mean score of the matches inside; null when it is one pattern in several places"),
+    _required("created_at", Timestamp, "When it was first seen"),
+    _required("updated_at", Timestamp, "When its members last changed"),
+    PrimaryKeyConstraint("family_id"),
+    comment="One row per group of live copies: patterns that match, or one pattern in two or more places.",
+)
+
+family_members = Table(
+    "family_members",
+    metadata,
+    _required("family_id", Text, "Family", ForeignKey("families.family_id", ondelete="CASCADE")),
+    _required("pattern_id", Text, "Member", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("joined_at", Timestamp, "When it joined"),
+    PrimaryKeyConstraint("family_id", "pattern_id"),
+    Index(None, "pattern_id", unique=True),
+    comment="One row per pattern of a family; a pattern is in at most one family.",
+)
+
+# --- validation ------------------------------------------------------------------------------------------------
+
+votes = Table(
+    "votes",
+    metadata,
+    _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("member", Text, "Quorum member"),
+    _required("member_version", Text, "Version of its tool and of its rules"),
+    _required("vote", Text, "pass, fail or abstain"),
+    _optional("reason", Text, "Why it abstained; null when it did not"),
+    _required("findings", JSONB, "List of {rule, severity, line, message}"),
+    _required("voted_at", Timestamp, "When"),
+    PrimaryKeyConstraint("pattern_id", "member", "member_version"),
+    comment="One row per vote of one version of one member on one pattern.",
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("decided_at", Timestamp, "When; the latest is in force"),
+    _required("outcome", Text, "accept, reject or needs_review"),
+    _optional("score", REAL, "0-1, weighted share of pass among the votes cast; null when none was cast"),
+    _optional("agreement", REAL, "0-1, weight of the larger side among the votes cast; null when none was cast"),
+    _required("n_pass", SmallInteger, "Votes for"),
+    _required("n_fail", SmallInteger, "Votes against"),
+    _required("n_abstain", SmallInteger, "Abstentions"),
+    _required("reason", Text, "What decided it, in one sentence"),
+    _required("votes_digest", Text, "Hash of the votes and the rule that gave it"),
+    PrimaryKeyConstraint("pattern_id", "decided_at"),
+    comment="One row per verdict on a pattern, kept as history; a row is added only when the votes change.",
+)
+
+# --- lineage ---------------------------------------------------------------------------------------------------
+
+lineage_nodes = Table(
+    "lineage_nodes",
+    metadata,
+    _required("node_id", Text, "Hash of repository, path, kind, qualified name, duplicate index and commit"),
+    _repo_id(),
+    _required("path", Text, "Path"),
+    _required("kind", Text, "Kind of definition"),
+    _required("qualified_name", Text, "Qualified name"),
+    _required("duplicate_index", Integer, "Distinguishes equal kind and qualified name in one file"),
+    _required("language", Text, "Language"),
+    _required("exact_hash", Text, "Its text"),
+    _required("pattern_id", Text, "Its pattern"),
+    _required("sha", Text, "Commit that brought this version"),
+    _required("first_parent_index", Integer, "Position of that commit"),
+    _required("occurred_at", Timestamp, "Committer date of that commit"),
+    PrimaryKeyConstraint("node_id"),
+    Index(None, "repo_id", "path", "qualified_name"),
+    Index(None, "pattern_id"),
+    comment="One row per version of one element (a definition at a path).",
+)
+
+lineage_edges = Table(
+    "lineage_edges",
+    metadata,
+    _required("edge_id", Text, "Hash of both ends and the type"),
+    _repo_id(),
+    _required("child_id", Text, "The later version", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _required("parent_id", Text, "The version it came from", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _required("edge_type", Text, "modified_from, renamed_from, moved_from"),
+    _required("weight", REAL, "0-1, similarity of the two texts"),
+    _required("confidence", REAL, "0-1, share of the possible parents' evidence that speaks for this one"),
+    _required("evidence", JSONB, "What joined them"),
+    PrimaryKeyConstraint("edge_id"),
+    Index(None, "child_id"),
+    Index(None, "parent_id"),
+    CheckConstraint("child_id <> parent_id", name="no_self_edge"),
+    comment="One row per derivation of one version from another.",
+)
+
+lineage_events = Table(
+    "lineage_events",
+    metadata,
+    _required("event_id", Text, "Hash of node, type and commit"),
+    _required("occurred_at", Timestamp, "Committer date"),
+    _required("repo_id", Text, "Repository"),
+    _required("node_id", Text, "Version it happened to"),
+    _required("event_type", Text, "created, modified, renamed, moved, deprecated or removed"),
+    _required("sha", Text, "Commit"),
+    _required("first_parent_index", Integer, "Position of that commit"),
+    _required("detail", JSONB, "From and to, where there is one"),
+    PrimaryKeyConstraint("event_id", "occurred_at"),
+    Index(None, "repo_id", "first_parent_index"),
+    Index(None, "node_id"),
+    comment="One row per thing that happened to an element. Partitioned by month of occurred_at.",
+    postgresql_partition_by="RANGE (occurred_at)",
+)
+
+# --- feedback and bookkeeping ----------------------------------------------------------------------------------
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _required("outcome_id", Text, "Hash of node and outcome"),
+    _required("node_id", Text, "Version it is about", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _repo_id(),
+    _required("outcome", Text, "survived_30d, survived_90d, replaced, fixed or removed"),
+    _required("decided_at", Timestamp, "Date of the commit that decided it, or the day the age was reached"),
+    _optional("sha", Text, "Commit that ended it; null when it survived"),
+    _required("age_days", REAL, "Days it stood when it was decided"),
+    PrimaryKeyConstraint("outcome_id"),
+    Index(None, "node_id"),
+    comment="One row per thing that became of one version of an element.",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _required("run_id", Text, "Run id; Dagster's where Dagster ran it"),
+    _required("started_at", Timestamp, "Start"),
+    _optional("ended_at", Timestamp, "End; null while it runs or when it was killed"),
+    _required("status", Text, "running, succeeded, failed or killed"),
+    _optional("input_digest", Text, "Hash of everything the run read; a later run with the same one has nothing to do"),
+    _optional("peak_memory_mib", REAL, "Largest resident size of one of its processes"),
+    _optional("error", Text, "Why it failed"),
+    PrimaryKeyConstraint("run_id"),
+    comment="One row per run of the main job.",
+)
+
+run_phases = Table(
+    "run_phases",
+    metadata,
+    _required("run_id", Text, "Run"),
+    _required("phase", Text, "Asset"),
+    _required("seconds", REAL, "Wall seconds"),
+    _required("cpu_seconds", REAL, "CPU seconds of this process and its children"),
+    _optional("n_rows", BigInteger, "Rows written; null when the phase writes none"),
+    PrimaryKeyConstraint("run_id", "phase"),
+    comment="One row per phase of a run.",
+)
+
+PARTITIONED = tuple(table for table in metadata.sorted_tables if table.kwargs.get("postgresql_partition_by"))
+
+_POLARS: dict[type, pl.DataType] = {
+    Text: pl.String(),
+    Integer: pl.Int32(),
+    SmallInteger: pl.Int16(),
+    BigInteger: pl.Int64(),
+    REAL: pl.Float32(),
+    Boolean: pl.Boolean(),
+    JSONB: pl.String(),
+    DateTime: pl.Datetime("us", "UTC"),
+}
+
+
+def polars_schema(table: Table) -> pl.Schema:
+    """Column names and Polars types of a table, in its order; JSONB travels as text."""
+
+    def convert(kind: Any) -> pl.DataType:
+        if isinstance(kind, ARRAY):
+            return pl.List(convert(kind.item_type))
+        return _POLARS[type(kind)]
+
+    return pl.Schema({column.name: convert(column.type) for column in table.columns})
