@@ -194,6 +194,7 @@ occurrences = Table(
     PrimaryKeyConstraint("repo_id", "path", "qualified_name", "kind", "duplicate_index", "valid_from"),
     Index(None, "pattern_id"),
     Index(None, "repo_id", "valid_from"),
+    Index(None, "repo_id", "valid_to"),
     comment="One row per snippet content at one path, from the commit that brought it to the one that ended it.",
 )
 
@@ -379,8 +380,8 @@ lineage_edges = Table(
     _required("child_id", Text, "The later version", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
     _required("parent_id", Text, "The version it came from", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
     _required("edge_type", Text, "modified_from, renamed_from, moved_from"),
-    _required("weight", REAL, "0-1, similarity of the two texts"),
-    _required("confidence", REAL, "0-1, share of the possible parents' evidence that speaks for this one"),
+    _optional("weight", REAL, "0-1, Jaccard of 5-token windows of the normal forms; null when either has none"),
+    _required("confidence", REAL, "0-1, one over the number of equally good pairings at that commit"),
     _required("evidence", JSONB, "What joined them"),
     PrimaryKeyConstraint("edge_id"),
     Index(None, "child_id"),
@@ -396,7 +397,7 @@ lineage_events = Table(
     _required("occurred_at", Timestamp, "Committer date"),
     _required("repo_id", Text, "Repository"),
     _required("node_id", Text, "Version it happened to"),
-    _required("event_type", Text, "created, modified, renamed, moved, deprecated or removed"),
+    _required("event_type", Text, "created, observed (birth unknown), modified, renamed, moved, deprecated or removed"),
     _required("sha", Text, "Commit"),
     _required("first_parent_index", Integer, "Position of that commit"),
     _required("detail", JSONB, "From and to, where there is one"),
@@ -405,6 +406,18 @@ lineage_events = Table(
     Index(None, "node_id"),
     comment="One row per thing that happened to an element. Partitioned by month of occurred_at.",
     postgresql_partition_by="RANGE (occurred_at)",
+)
+
+lineage_progress = Table(
+    "lineage_progress",
+    metadata,
+    _repo_id(),
+    _required("step", Text, "occurrences, lineage or outcomes"),
+    _optional("version", Text, "Extractor and rules that made its rows; null before the first"),
+    _optional("first_parent_index", Integer, "Position of the last commit it has read; null before the first"),
+    _optional("sha", Text, "That commit; when the chain no longer has it there, the step cuts back"),
+    PrimaryKeyConstraint("repo_id", "step"),
+    comment="One row per repository and step: how far along the first-parent chain it has come.",
 )
 
 # --- feedback and bookkeeping ----------------------------------------------------------------------------------
