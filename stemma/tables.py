@@ -454,13 +454,27 @@ runs = Table(
 run_phases = Table(
     "run_phases",
     metadata,
-    _required("run_id", Text, "Run"),
+    _required("run_id", Text, "Run", ForeignKey("runs.run_id", ondelete="CASCADE")),
     _required("phase", Text, "Asset"),
     _required("seconds", REAL, "Wall seconds"),
     _required("cpu_seconds", REAL, "CPU seconds of this process and its children"),
     _optional("n_rows", BigInteger, "Rows written; null when the phase writes none"),
     PrimaryKeyConstraint("run_id", "phase"),
     comment="One row per phase of a run.",
+)
+
+gate_results = Table(
+    "gate_results",
+    metadata,
+    _required("run_id", Text, "Run", ForeignKey("runs.run_id", ondelete="CASCADE")),
+    _required("asset", Text, "Asset the gate stands behind"),
+    _required("gate", Text, "Asset check"),
+    _required("is_passed", Boolean, "Whether it was passed"),
+    _required("is_blocking", Boolean, "Whether it stops what comes after"),
+    _optional("description", Text, "What it found"),
+    _required("evaluated_at", Timestamp, "When"),
+    PrimaryKeyConstraint("run_id", "asset", "gate"),
+    comment="One row per gate evaluated in a run.",
 )
 
 PARTITIONED = tuple(table for table in metadata.sorted_tables if table.kwargs.get("postgresql_partition_by"))

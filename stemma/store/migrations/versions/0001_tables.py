@@ -228,6 +228,7 @@ def _create_ingestion() -> None:
     )
     op.create_index(op.f("occurrences_pattern_id_idx"), "occurrences", ["pattern_id"], schema=SCHEMA)
     op.create_index(op.f("occurrences_repo_id_valid_from_idx"), "occurrences", ["repo_id", "valid_from"], schema=SCHEMA)
+    op.create_index(op.f("occurrences_repo_id_valid_to_idx"), "occurrences", ["repo_id", "valid_to"], schema=SCHEMA)
     op.create_table(
         "agent_events",
         _required("event_id", sa.Text, "Given by the agent, or the hash of the event"),
@@ -442,8 +443,8 @@ def _create_lineage() -> None:
         _required("child_id", sa.Text, "The later version"),
         _required("parent_id", sa.Text, "The version it came from"),
         _required("edge_type", sa.Text, "modified_from, renamed_from, moved_from"),
-        _required("weight", sa.REAL, "0-1, similarity of the two texts"),
-        _required("confidence", sa.REAL, "0-1, share of the possible parents' evidence that speaks for this one"),
+        _optional("weight", sa.REAL, "0-1, Jaccard of 5-token windows of the normal forms; null when either has none"),
+        _required("confidence", sa.REAL, "0-1, one over the number of equally good pairings at that commit"),
         _required("evidence", JSONB, "What joined them"),
         sa.CheckConstraint("child_id <> parent_id", name=op.f("lineage_edges_no_self_edge_check")),
         sa.ForeignKeyConstraint(
@@ -470,7 +471,9 @@ def _create_lineage() -> None:
         _required("occurred_at", Timestamp, "Committer date"),
         _required("repo_id", sa.Text, "Repository"),
         _required("node_id", sa.Text, "Version it happened to"),
-        _required("event_type", sa.Text, "created, modified, renamed, moved, deprecated or removed"),
+        _required(
+            "event_type", sa.Text, "created, observed (birth unknown), modified, renamed, moved, deprecated or removed"
+        ),
         _required("sha", sa.Text, "Commit"),
         _required("first_parent_index", sa.Integer, "Position of that commit"),
         _required("detail", JSONB, "From and to, where there is one"),
@@ -485,6 +488,20 @@ def _create_lineage() -> None:
         "lineage_events",
         ["repo_id", "first_parent_index"],
         schema=SCHEMA,
+    )
+    op.create_table(
+        "lineage_progress",
+        _required("repo_id", sa.Text, "Repository"),
+        _required("step", sa.Text, "occurrences, lineage or outcomes"),
+        _optional("version", sa.Text, "Extractor and rules that made its rows; null before the first"),
+        _optional("first_parent_index", sa.Integer, "Position of the last commit it has read; null before the first"),
+        _optional("sha", sa.Text, "That commit; when the chain no longer has it there, the step cuts back"),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["stemma.repositories.repo_id"], name=op.f("lineage_progress_repo_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("repo_id", "step", name=op.f("lineage_progress_pkey")),
+        schema=SCHEMA,
+        comment="One row per repository and step: how far along the first-parent chain it has come.",
     )
 
 
@@ -532,8 +549,27 @@ def _create_feedback_and_bookkeeping() -> None:
         _required("cpu_seconds", sa.REAL, "CPU seconds of this process and its children"),
         _optional("n_rows", sa.BigInteger, "Rows written; null when the phase writes none"),
         sa.PrimaryKeyConstraint("run_id", "phase", name=op.f("run_phases_pkey")),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["stemma.runs.run_id"], name=op.f("run_phases_run_id_fkey"), ondelete="CASCADE"
+        ),
         schema=SCHEMA,
         comment="One row per phase of a run.",
+    )
+    op.create_table(
+        "gate_results",
+        _required("run_id", sa.Text, "Run"),
+        _required("asset", sa.Text, "Asset the gate stands behind"),
+        _required("gate", sa.Text, "Asset check"),
+        _required("is_passed", sa.Boolean, "Whether it was passed"),
+        _required("is_blocking", sa.Boolean, "Whether it stops what comes after"),
+        _optional("description", sa.Text, "What it found"),
+        _required("evaluated_at", Timestamp, "When"),
+        sa.PrimaryKeyConstraint("run_id", "asset", "gate", name=op.f("gate_results_pkey")),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["stemma.runs.run_id"], name=op.f("gate_results_run_id_fkey"), ondelete="CASCADE"
+        ),
+        schema=SCHEMA,
+        comment="One row per gate evaluated in a run.",
     )
 
 
@@ -565,8 +601,9 @@ TABLES = (
     "patterns",
     "rejected_events",
     "repositories",
-    "run_phases",
     "runs",
+    "gate_results",
+    "run_phases",
     "snippets",
     "commits",
     "embeddings",
@@ -579,5 +616,6 @@ TABLES = (
     "verdicts",
     "votes",
     "lineage_edges",
+    "lineage_progress",
     "outcomes",
 )

@@ -1,0 +1,86 @@
+"""Runs of the main job: what they read, how long each phase took, how they ended. What a phase does lives in its room."""
+
+from __future__ import annotations
+
+import datetime as dt
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+
+from stemma.store.postgres import Database
+from stemma.tables import run_phases, runs
+
+LOCK = "run"
+
+
+@dataclass
+class Measured:
+    """What one phase did; `n_rows` is set by the phase and stays None where it writes none."""
+
+    n_rows: int | None = None
+
+
+def begin(db: Database, run_id: str) -> None:
+    """Note that a run has begun; a run that has is left as it is."""
+    row = {"run_id": run_id, "started_at": dt.datetime.now(dt.UTC), "status": "running"}
+    db.insert(runs, pl.DataFrame([row]), on_conflict="nothing")
+
+
+def end(db: Database, run_id: str, *, status: str, input_digest: str | None = None, error: str | None = None) -> None:
+    """Note how a run ended, unless that is noted already. `input_digest` is kept for runs that succeeded whole."""
+    db.execute(
+        "UPDATE stemma.runs SET ended_at = now(), status = $2, input_digest = $3, error = $4 "
+        "WHERE run_id = $1 AND ended_at IS NULL",
+        [run_id, status, input_digest, error],
+    )
+
+
+def bury_killed(db: Database) -> int:
+    """Mark runs that never ended as killed. Only the holder of the run lock may call it: then nobody else runs."""
+    return db.execute("UPDATE stemma.runs SET status = 'killed' WHERE status = 'running'")
+
+
+def last_digest(db: Database) -> str | None:
+    """Input digest of the newest run that succeeded, or None."""
+    frame = db.read(
+        "SELECT input_digest FROM stemma.runs WHERE status = 'succeeded' AND input_digest IS NOT NULL "
+        "ORDER BY started_at DESC LIMIT 1"
+    )
+    return None if frame.is_empty() else str(frame.item())
+
+
+@contextmanager
+def measure(db: Database, run_id: str, phase: str) -> Iterator[Measured]:
+    """Time a phase in wall and CPU seconds (this process and its ended children) and store it when it succeeds."""
+    begin(db, run_id)
+    measured = Measured()
+    wall, cpu = time.monotonic(), _cpu_seconds()
+    yield measured
+    row = {
+        "run_id": run_id,
+        "phase": phase,
+        "seconds": time.monotonic() - wall,
+        "cpu_seconds": _cpu_seconds() - cpu,
+        "n_rows": measured.n_rows,
+    }
+    with db.transaction() as transaction:
+        transaction.insert(run_phases, pl.DataFrame([row]), on_conflict="update")
+        transaction.execute(
+            "UPDATE stemma.runs SET peak_memory_mib = greatest(peak_memory_mib, $2) WHERE run_id = $1",
+            [run_id, peak_memory_mib()],
+        )
+
+
+def peak_memory_mib() -> float:
+    """Largest resident size, so far, of this process or of any one of its ended children, in MiB."""
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(user).ru_maxrss for user in users) / 1024
+
+
+def _cpu_seconds() -> float:
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, users))
