@@ -234,6 +234,20 @@ rejected_events = Table(
     comment="One row per spool line that could not be read as an event.",
 )
 
+spool_files = Table(
+    "spool_files",
+    metadata,
+    _required("name", Text, "File name in the spool folder"),
+    _required("inode", BigInteger, "Inode it had, which a renamed file keeps"),
+    _required("read_bytes", BigInteger, "Bytes of whole lines already stored or set aside"),
+    _required("read_lines", BigInteger, "Lines in them"),
+    _required("seen_bytes", BigInteger, "Its size at the last look: more than read_bytes where a line is half written"),
+    _required("fingerprint", Text, "Hash of the first and last kilobyte already read: tells a rewritten file"),
+    _required("read_at", Timestamp, "When it was last read"),
+    PrimaryKeyConstraint("name"),
+    comment="One row per spool file: how far it has been read, noted with the events in one transaction.",
+)
+
 # --- embedding and matching ------------------------------------------------------------------------------------
 
 patterns = Table(

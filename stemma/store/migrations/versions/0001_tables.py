@@ -263,6 +263,21 @@ def _create_ingestion() -> None:
         schema=SCHEMA,
         comment="One row per spool line that could not be read as an event.",
     )
+    op.create_table(
+        "spool_files",
+        _required("name", sa.Text, "File name in the spool folder"),
+        _required("inode", sa.BigInteger, "Inode it had, which a renamed file keeps"),
+        _required("read_bytes", sa.BigInteger, "Bytes of whole lines already stored or set aside"),
+        _required("read_lines", sa.BigInteger, "Lines in them"),
+        _required(
+            "seen_bytes", sa.BigInteger, "Its size at the last look: more than read_bytes where a line is half written"
+        ),
+        _required("fingerprint", sa.Text, "Hash of the first and last kilobyte already read: tells a rewritten file"),
+        _required("read_at", Timestamp, "When it was last read"),
+        sa.PrimaryKeyConstraint("name", name=op.f("spool_files_pkey")),
+        schema=SCHEMA,
+        comment="One row per spool file: how far it has been read, noted with the events in one transaction.",
+    )
 
 
 def _create_embedding_and_matching() -> None:
@@ -600,6 +615,7 @@ TABLES = (
     "lineage_events",
     "patterns",
     "rejected_events",
+    "spool_files",
     "repositories",
     "runs",
     "gate_results",
