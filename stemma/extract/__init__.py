@@ -1,1 +1,1 @@
-"""Source text to snippets: one table of languages, one normal form. Reading git lives in `git`; matching, in `match`."""
+"""Source text to snippets: one table of languages, one normal form. Git lives in `git`, matching in `match`."""
