@@ -37,7 +37,7 @@ class Phase:
         if not force and now - self._told_at < INTERVAL_S:
             return
         self._told_at = now
-        _write(
+        tell_reader(
             {"phase": self.name, "repository": self.repository, "done": self.done, "total": self.total, "unit": self.unit}
         )
 
@@ -51,7 +51,20 @@ def phase(name: str, *, repository: str | None = None, total: int | None = None,
     current.tell(force=True)
 
 
-def _write(message: dict[str, object]) -> None:
+@contextmanager
+def asset(name: str) -> Iterator[None]:
+    """Report that an asset is being made, and whether it was; the phases inside it are reported apart."""
+    tell_reader({"asset": name, "state": "started"})
+    try:
+        yield
+    except BaseException:
+        tell_reader({"asset": name, "state": "failed"})
+        raise
+    tell_reader({"asset": name, "state": "ended"})
+
+
+def tell_reader(message: dict[str, object]) -> None:
+    """One message to whoever reads this process's progress; nobody does unless `STEMMA_PROGRESS_FD` is set."""
     descriptor = os.environ.get(FD_VARIABLE)
     if not descriptor:
         return

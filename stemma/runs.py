@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -15,6 +16,21 @@ from stemma.store.postgres import Database
 from stemma.tables import run_phases, runs
 
 LOCK = "run"
+LOCK_HELD = "STEMMA_RUN_LOCK_HELD"  # set for the process that `stemma run` starts while it holds the lock itself
+
+
+@contextmanager
+def hold_lock(db: Database) -> Iterator[None]:
+    """The one lock of everything that writes derived tables and vectors, free again when its holder dies.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    if os.environ.get(LOCK_HELD):
+        yield
+        return
+    with db.lock(LOCK):
+        yield
 
 
 @dataclass
