@@ -1,0 +1,38 @@
+"""Text -> vectors, behind one protocol: the built-in lexical embedder, FastEmbed models, OpenAI-compatible endpoints.
+
+The vectors are kept by `store.vectors`; what their nearness means is said in `match`.
+"""
+
+from __future__ import annotations
+
+from stemma.config import Settings
+from stemma.embed.base import Embedder
+from stemma.errors import ConfigError
+
+__all__ = ["Embedder", "open_embedder"]
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedder that `settings.embedder` names: `lexical`, `fastembed:<model>` or `openai:<model>`.
+
+    Raises:
+        ConfigError: no such embedder or model, or the extra that holds it is not installed.
+        StoreError: the endpoint does not answer.
+    """
+    kind, _, model = settings.embedder.partition(":")
+    if kind == "lexical" and not model:
+        from stemma.embed.lexical import LexicalEmbedder
+
+        return LexicalEmbedder()
+    if kind == "fastembed" and model:
+        from stemma.embed.fastembed import FastEmbedEmbedder
+
+        return FastEmbedEmbedder(model)
+    if kind == "openai" and model:
+        from stemma.embed.openai import OpenAIEmbedder
+
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        return OpenAIEmbedder(model, settings.openai_base_url, key)
+    raise ConfigError(
+        f"'{settings.embedder}' is no embedder.", "Set `embedder` to lexical, fastembed:<model> or openai:<model>."
+    )
