@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,12 +47,14 @@ def begin(db: Database, run_id: str) -> None:
     db.insert(runs, pl.DataFrame([row]), on_conflict="nothing")
 
 
-def end(db: Database, run_id: str, *, status: str, input_digest: str | None = None, error: str | None = None) -> None:
-    """Note how a run ended, unless that is noted already. `input_digest` is kept for runs that succeeded whole."""
+def end(
+    db: Database, run_id: str, *, status: str, inputs: Mapping[str, str] | None = None, error: str | None = None
+) -> None:
+    """Note how a run ended, unless that is noted already. `inputs` is kept for runs that succeeded whole."""
     db.execute(
-        "UPDATE stemma.runs SET ended_at = now(), status = $2, input_digest = $3, error = $4 "
+        "UPDATE stemma.runs SET ended_at = now(), status = $2, inputs = $3::jsonb, error = $4 "
         "WHERE run_id = $1 AND ended_at IS NULL",
-        [run_id, status, input_digest, error],
+        [run_id, status, None if inputs is None else json.dumps(inputs), error],
     )
 
 
@@ -60,13 +63,13 @@ def bury_killed(db: Database) -> int:
     return db.execute("UPDATE stemma.runs SET status = 'killed' WHERE status = 'running'")
 
 
-def last_digest(db: Database) -> str | None:
-    """Input digest of the newest run that succeeded, or None."""
+def last_inputs(db: Database) -> dict[str, str]:
+    """What the newest run that succeeded whole had read; empty before the first."""
     frame = db.read(
-        "SELECT input_digest FROM stemma.runs WHERE status = 'succeeded' AND input_digest IS NOT NULL "
+        "SELECT inputs::text FROM stemma.runs WHERE status = 'succeeded' AND inputs IS NOT NULL "
         "ORDER BY started_at DESC LIMIT 1"
     )
-    return None if frame.is_empty() else str(frame.item())
+    return {} if frame.is_empty() else dict(json.loads(frame.item()))
 
 
 @contextmanager

@@ -458,7 +458,7 @@ runs = Table(
     _required("started_at", Timestamp, "Start"),
     _optional("ended_at", Timestamp, "End; null while it runs or when it was killed"),
     _required("status", Text, "running, succeeded, failed or killed"),
-    _optional("input_digest", Text, "Hash of everything the run read; a later run with the same one has nothing to do"),
+    _optional("inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"),
     _optional("peak_memory_mib", REAL, "Largest resident size of one of its processes"),
     _optional("error", Text, "Why it failed"),
     PrimaryKeyConstraint("run_id"),

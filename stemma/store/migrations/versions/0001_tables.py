@@ -548,7 +548,7 @@ def _create_feedback_and_bookkeeping() -> None:
         _optional("ended_at", Timestamp, "End; null while it runs or when it was killed"),
         _required("status", sa.Text, "running, succeeded, failed or killed"),
         _optional(
-            "input_digest", sa.Text, "Hash of everything the run read; a later run with the same one has nothing to do"
+            "inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"
         ),
         _optional("peak_memory_mib", sa.REAL, "Largest resident size of one of its processes"),
         _optional("error", sa.Text, "Why it failed"),
