@@ -30,7 +30,8 @@ def fresh_database(server_url: str, template: str = "template1") -> Iterator[Dat
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
-        yield Database(sa.make_url(server_url).set(database=name).render_as_string(hide_password=False))
+        with Database(sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)) as database:
+            yield database
     finally:
         with psycopg.connect(server_url, autocommit=True) as admin:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -48,6 +49,7 @@ def migrated_template(server_url: str) -> Iterator[str]:
     """Name of a migrated database to copy: 20 times faster than migrating one for every test."""
     with fresh_database(server_url) as database:
         migrate(database)
+        database.close()  # a database in use cannot be copied
         yield str(database.sqlalchemy_url.database)
 
 

@@ -5,19 +5,37 @@ What the tables are lives in `stemma.tables`; how the server is started, in `emb
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
+import pyarrow as pa
 import sqlalchemy as sa
 from adbc_driver_manager import Error as AdbcError
+from sqlalchemy.dialects import postgresql
 
-from stemma.errors import StoreError
+from stemma.errors import BusyError
+from stemma.store.refusals import check_url, place_of, refused, unreachable
 from stemma.tables import metadata, polars_schema
 
 OnConflict = Literal["error", "nothing", "update"]
+
+_KEPT = 4
+_OPTIONS = {"connect_timeout": "10"}
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('stemma'), hashtext($1)) AS is_held"
+_HOLDER = """
+SELECT concat(coalesce(nullif(application_name, ''), 'another process'), ', since ',
+              to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC') AS holder
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 2
+  AND classid = (hashtext('stemma')::bigint & 4294967295)::oid AND objid = (hashtext($1)::bigint & 4294967295)::oid
+  AND backend_start IS NOT NULL
+"""
 
 
 class Transaction:
@@ -33,10 +51,10 @@ class Transaction:
             return int(cursor.rowcount)
 
     def read(self, query: str, parameters: Sequence[Any] = (), schema: pl.Schema | None = None) -> pl.DataFrame:
-        """The rows of a query. `numeric` arrives as text: cast it in the query."""
+        """The rows of a query. `numeric` and `jsonb` arrive as text: cast what should not."""
         with self._connection.cursor() as cursor:
             cursor.execute(query, tuple(parameters) or None)
-            frame = pl.from_arrow(cursor.fetch_arrow_table())
+            frame = pl.from_arrow(_without_extensions(cursor.fetch_arrow_table()))
         assert isinstance(frame, pl.DataFrame)
         return frame.cast(dict(schema)) if schema else frame  # type: ignore[arg-type]
 
@@ -63,18 +81,37 @@ class Transaction:
         """The frame as a temporary table, for joins and deletes by many keys; yields the name to use in queries."""
         with self._connection.cursor() as cursor:
             cursor.adbc_ingest(name, frame.to_arrow(), mode="create", temporary=True)
-            try:
-                yield f'pg_temp."{name}"'
-            finally:
-                cursor.execute(f'DROP TABLE IF EXISTS pg_temp."{name}"')
+            yield f'pg_temp."{name}"'
+            # Not after an error: the statement would fail too and hide it, and the rollback drops the table.
+            cursor.execute(f'DROP TABLE IF EXISTS pg_temp."{name}"')
+
+
+def _without_extensions(table: pa.Table) -> pa.Table:
+    """The same with Arrow extension types (jsonb is arrow.json, numeric arrow.opaque) as what they are stored as."""
+    for position, field in enumerate(table.schema):
+        if isinstance(field.type, pa.BaseExtensionType):
+            chunks = [chunk.storage for chunk in table.column(position).chunks]
+            column = pa.chunked_array(chunks, type=field.type.storage_type)
+            table = table.set_column(position, field.name, column)
+    return table
+
+
+def _is_alive(connection: adbc.Connection) -> bool:
+    """Whether a kept connection still works: Postgres may have been stopped since."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+        connection.rollback()
+    except AdbcError:
+        return False
+    return True
 
 
 def _insert_from(staging: str, table: sa.Table, columns: Sequence[str], on_conflict: OnConflict) -> str:
     target = f'{table.schema}."{table.name}"'
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(
-        f'"{name}"::{table.c[name].type.compile(dialect=sa.dialects.postgresql.dialect())}' for name in columns
-    )
+    values = ", ".join(f'"{name}"::{table.c[name].type.compile(dialect=_DIALECT)}' for name in columns)
     key = [column.name for column in table.primary_key]
     keys = ", ".join(f'"{name}"' for name in key)
     statement = f'INSERT INTO {target} AS target ({names}) SELECT {values} FROM pg_temp."{staging}"'
@@ -90,14 +127,74 @@ def _insert_from(staging: str, table: sa.Table, columns: Sequence[str], on_confl
 
 
 class Database:
-    """A Postgres database by URL (`postgresql://user:password@host:port/name`). Connections are opened as needed."""
+    """A Postgres database by URL (`postgresql://user:password@host:port/name`). Use it from any thread.
+
+    Opening a connection costs 35 ms, so a few are kept and used again; `close` (or `with`) gives them back.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        parts = check_url(url)
+        known = dict(parts.query)
+        parts = parts.update_query_dict({name: value for name, value in _OPTIONS.items() if name not in known})
+        self.url = parts.render_as_string(hide_password=False)
+        self._parts = parts
+        self._guard = threading.Lock()
+        # By process: a forked child must neither use nor close the connections of its parent.
+        self._idle: dict[int, list[adbc.Connection]] = {}
+
+    def __repr__(self) -> str:
+        return f"Database({place_of(self._parts)})"
+
+    def __reduce__(self) -> tuple[type[Database], tuple[str]]:
+        return Database, (self.url,)
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections kept for later; the database can still be used, and opens new ones."""
+        with self._guard:
+            idle = self._idle.pop(os.getpid(), [])
+        for connection in idle:
+            connection.close()
 
     @property
     def sqlalchemy_url(self) -> sa.URL:
-        return sa.make_url(self.url).set(drivername="postgresql+psycopg")
+        return self._parts.set(drivername="postgresql+psycopg")
+
+    def _connect(self, *, autocommit: bool = False) -> adbc.Connection:
+        parts = self._parts
+        if "application_name" not in parts.query:  # shown to whoever is told that this process holds a lock
+            parts = parts.update_query_dict({"application_name": f"stemma pid {os.getpid()}"})
+        try:
+            return adbc.connect(parts.render_as_string(hide_password=False), autocommit=autocommit)
+        except AdbcError as error:
+            raise unreachable(error, parts) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[adbc.Connection]:
+        """A connection: kept for later when all went well, closed on any error."""
+        with self._guard:
+            idle = self._idle.setdefault(os.getpid(), [])
+            connection = idle.pop() if idle else None
+        if connection is not None and not _is_alive(connection):
+            connection.close()
+            connection = None
+        connection = connection or self._connect()
+        try:
+            yield connection
+        except BaseException:
+            with suppress(AdbcError):  # closing an open transaction rolls it back
+                connection.close()
+            raise
+        with self._guard:
+            if len(idle) < _KEPT:
+                idle.append(connection)
+                return
+        connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -107,15 +204,34 @@ class Database:
             StoreError: Postgres cannot be reached or refuses a statement.
         """
         try:
-            with adbc.connect(self.url) as connection:
-                try:
-                    yield Transaction(connection)
-                except BaseException:
-                    connection.rollback()
-                    raise
+            with self._connection() as connection:
+                transaction = Transaction(connection)
+                yield transaction
+                transaction.execute("DISCARD TEMP")
                 connection.commit()
         except AdbcError as error:
-            raise StoreError(f"Postgres refused: {error}", "Run `stemma doctor`.") from error
+            raise refused(error, self._parts) from error
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a name against every other holder, in any process, until the end or until this process dies.
+
+        Raises:
+            BusyError: it is held already; says by whom, as far as Postgres lets this role see.
+        """
+        connection = self._connect(autocommit=True)
+        try:
+            session = Transaction(connection)
+            if not session.read(_TRY_LOCK, [name])["is_held"].item():
+                holder = session.read(_HOLDER, [name])
+                who = holder["holder"].item() if holder.height == 1 else "another process"
+                raise BusyError(f"{name} is held by {who}.", "Wait until it has ended, then run the command again.")
+            yield
+        except AdbcError as error:
+            raise refused(error, self._parts) from error
+        finally:
+            with suppress(AdbcError):
+                connection.close()  # which lets go of the name
 
     def read(self, query: str, parameters: Sequence[Any] = (), schema: pl.Schema | None = None) -> pl.DataFrame:
         """The rows of one query, as `Transaction.read`."""
