@@ -18,10 +18,13 @@ from pydantic_settings import (
 from stemma.errors import ConfigError
 
 CONFIG_FILE = "stemma.toml"
+CONFIG_FILE_VARIABLE = "STEMMA_CONFIG_FILE"
 
 
 def find_config_file(start: Path | None = None) -> Path | None:
-    """The nearest `stemma.toml` in `start` (default: the working directory) or above it."""
+    """`STEMMA_CONFIG_FILE`, or the nearest `stemma.toml` in `start` (default: the working directory) or above it."""
+    if named := os.environ.get(CONFIG_FILE_VARIABLE):
+        return Path(named)
     folder = (start or Path.cwd()).resolve()
     for candidate in (folder, *folder.parents):
         if (path := candidate / CONFIG_FILE).is_file():

@@ -1,0 +1,11 @@
+"""The gates: asset checks between the groups. `invariants` are native SQL, `contracts` are Great Expectations."""
+
+from __future__ import annotations
+
+from dagster import AssetChecksDefinition
+
+from assets.checks.gates import contract_checks, invariant_checks
+
+
+def all_checks() -> list[AssetChecksDefinition]:
+    return [*invariant_checks(), *contract_checks()]

@@ -1,0 +1,54 @@
+"""Turns invariants and contracts into Dagster asset checks. What they demand is data in their own modules."""
+
+from __future__ import annotations
+
+from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, ResourceParam, asset_check
+from stemma.store.postgres import Database
+
+from assets.checks.contracts import CONTRACTS, validate_contract
+from assets.checks.invariants import INVARIANTS, Invariant
+
+N_SHOWN = 5
+
+
+def invariant_checks() -> list[AssetChecksDefinition]:
+    return [_invariant_check(invariant) for invariant in INVARIANTS]
+
+
+def _invariant_check(invariant: Invariant) -> AssetChecksDefinition:
+    @asset_check(
+        asset=invariant.asset, name=invariant.name, description=invariant.description, blocking=invariant.blocking
+    )
+    def check(database: ResourceParam[Database]) -> AssetCheckResult:
+        with database.transaction() as transaction:
+            n_violations = int(transaction.read(f"SELECT count(*) FROM ({invariant.violations}) AS rows").item())
+            shown = transaction.read(f"SELECT * FROM ({invariant.violations}) AS rows LIMIT {N_SHOWN}")
+        return AssetCheckResult(
+            passed=n_violations == 0,
+            severity=AssetCheckSeverity.ERROR if invariant.blocking else AssetCheckSeverity.WARN,
+            description=invariant.description if n_violations == 0 else f"Broken by {n_violations} rows. {invariant.description}",
+            metadata={"n_violations": n_violations, "first_violations": shown.to_dicts()},
+        )
+
+    return check
+
+
+def contract_checks() -> list[AssetChecksDefinition]:
+    return [_contract_check(table) for table in CONTRACTS]
+
+
+def _contract_check(table: str) -> AssetChecksDefinition:
+    @asset_check(
+        asset=table, name=f"{table}_keep_their_contract", description=f"Great Expectations contract of {table}.", blocking=True
+    )
+    def check(database: ResourceParam[Database]) -> AssetCheckResult:
+        result = validate_contract(database.url, table)
+        return AssetCheckResult(
+            passed=result.success,
+            description=(
+                f"{result.evaluated} expectations met." if result.success else f"{len(result.failures)} expectations not met."
+            ),
+            metadata={"n_expectations": result.evaluated, "failures": [str(failure) for failure in result.failures]},
+        )
+
+    return check

@@ -1,0 +1,158 @@
+"""What must hold of Stemma's own tables, each as one SQL query for the rows that break it.
+
+A gate here is about meaning across tables; the shape of one table is a contract (`contracts`), and what Postgres
+itself refuses (a null, a duplicate key) needs no gate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """`violations` selects the offending rows; the gate is passed when there are none."""
+
+    name: str
+    asset: str
+    description: str
+    violations: str
+    blocking: bool = True
+
+
+INVARIANTS = (
+    Invariant(
+        "every_file_is_accounted_for",
+        "blobs",
+        "Every source file at a head was parsed, or is named with the reason why not.",
+        """
+        SELECT f.repo_id, f.path FROM stemma.files f
+        WHERE f.language IS NOT NULL AND f.category = 'source'
+          AND NOT EXISTS (SELECT FROM stemma.blobs b WHERE b.blob_oid = f.blob_oid)
+        """,
+    ),
+    Invariant(
+        "files_parse",
+        "blobs",
+        "At least nine in ten source files at the heads parse without a syntax error.",
+        """
+        SELECT count(*) FILTER (WHERE b.status <> 'parsed') AS n_not_parsed, count(*) AS n_files
+        FROM stemma.files f JOIN stemma.blobs b USING (blob_oid)
+        WHERE f.language IS NOT NULL AND f.category = 'source'
+        HAVING count(*) FILTER (WHERE b.status <> 'parsed') > 0.1 * count(*)
+        """,
+        blocking=False,
+    ),
+    Invariant(
+        "every_occurrence_has_its_snippet",
+        "occurrences",
+        "Every occurrence points at a snippet of the content it was seen in.",
+        """
+        SELECT o.repo_id, o.path, o.qualified_name FROM stemma.occurrences o
+        WHERE NOT EXISTS (SELECT FROM stemma.snippets s WHERE s.blob_oid = o.blob_oid AND s.ordinal = o.ordinal)
+        """,
+    ),
+    Invariant(
+        "occurrences_end_after_they_begin",
+        "occurrences",
+        "No occurrence ends at or before the commit that brought it.",
+        "SELECT repo_id, path, qualified_name FROM stemma.occurrences WHERE valid_to <= valid_from",
+    ),
+    Invariant(
+        "live_counts_are_true",
+        "patterns",
+        "No pattern claims live places that its occurrences do not show.",
+        """
+        SELECT p.pattern_id, p.n_live FROM stemma.patterns p
+        LEFT JOIN (SELECT pattern_id, count(*) AS n FROM stemma.occurrences
+                   WHERE valid_to IS NULL AND category = 'source' GROUP BY pattern_id) o USING (pattern_id)
+        WHERE p.n_live <> coalesce(o.n, 0)
+        """,
+    ),
+    Invariant(
+        "no_pattern_matches_itself",
+        "matches",
+        "A match joins two different patterns, each pair once.",
+        "SELECT pattern_a, pattern_b FROM stemma.matches WHERE pattern_a >= pattern_b",
+    ),
+    Invariant(
+        "matches_keep_to_one_language",
+        "matches",
+        "Both patterns of a match are of one language.",
+        """
+        SELECT m.pattern_a, m.pattern_b FROM stemma.matches m
+        JOIN stemma.patterns a ON a.pattern_id = m.pattern_a JOIN stemma.patterns b ON b.pattern_id = m.pattern_b
+        WHERE a.language <> b.language
+        """,
+    ),
+    Invariant(
+        "families_are_as_large_as_they_say",
+        "families",
+        "A family has the members it counts, and at least two live places.",
+        """
+        SELECT f.family_id FROM stemma.families f LEFT JOIN stemma.family_members m USING (family_id)
+        GROUP BY f.family_id, f.n_patterns, f.n_occurrences
+        HAVING count(m.pattern_id) <> f.n_patterns OR f.n_occurrences < 2
+        """,
+    ),
+    Invariant(
+        "every_live_pattern_was_voted_on",
+        "votes",
+        "Every live pattern of some size has a vote, be it an abstention with its reason.",
+        """
+        SELECT p.pattern_id FROM stemma.patterns p
+        WHERE p.n_live > 0 AND NOT p.is_trivial
+          AND NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = p.pattern_id)
+        """,
+    ),
+    Invariant(
+        "every_verdict_has_votes",
+        "verdicts",
+        "No verdict stands without a vote that was cast.",
+        """
+        SELECT d.pattern_id FROM stemma.verdicts d
+        WHERE NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id)
+        """,
+    ),
+    Invariant(
+        "no_orphan_edges",
+        "lineage_edges",
+        "Both ends of every lineage edge exist.",
+        """
+        SELECT e.edge_id FROM stemma.lineage_edges e
+        WHERE NOT EXISTS (SELECT FROM stemma.lineage_nodes n WHERE n.node_id = e.child_id)
+           OR NOT EXISTS (SELECT FROM stemma.lineage_nodes n WHERE n.node_id = e.parent_id)
+        """,
+    ),
+    Invariant(
+        "children_come_after_parents",
+        "lineage_edges",
+        "No version derives from one of the same or a later commit, so derivation has no cycle.",
+        """
+        SELECT e.edge_id FROM stemma.lineage_edges e
+        JOIN stemma.lineage_nodes c ON c.node_id = e.child_id JOIN stemma.lineage_nodes p ON p.node_id = e.parent_id
+        WHERE c.repo_id = p.repo_id AND c.first_parent_index <= p.first_parent_index
+        """,
+    ),
+    Invariant(
+        "every_live_occurrence_has_a_node",
+        "lineage_nodes",
+        "Every snippet at a head has its version in the lineage.",
+        """
+        SELECT o.repo_id, o.path, o.qualified_name FROM stemma.occurrences o
+        WHERE o.valid_to IS NULL AND NOT EXISTS (
+            SELECT FROM stemma.lineage_nodes n
+            WHERE n.repo_id = o.repo_id AND n.path = o.path AND n.qualified_name = o.qualified_name
+              AND n.kind = o.kind AND n.duplicate_index = o.duplicate_index AND n.first_parent_index = o.valid_from)
+        """,
+    ),
+    Invariant(
+        "every_event_has_its_version",
+        "lineage_events",
+        "Every lineage event is about a version that exists.",
+        """
+        SELECT e.event_id FROM stemma.lineage_events e
+        WHERE NOT EXISTS (SELECT FROM stemma.lineage_nodes n WHERE n.node_id = e.node_id)
+        """,
+    ),
+)

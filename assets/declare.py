@@ -1,0 +1,124 @@
+"""What every asset says of itself: grain, columns, owner, rows, seconds. What an asset computes lives in `stemma`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from dagster import (
+    AssetExecutionContext,
+    AssetSpec,
+    AutomationCondition,
+    Failure,
+    MaterializeResult,
+    PartitionsDefinition,
+    TableColumn,
+    TableColumnConstraints,
+    TableMetadataSet,
+    TableSchema,
+)
+from stemma import progress, runs
+from stemma.errors import SourceError, StemmaError
+from stemma.git import registry
+from stemma.store.postgres import Database
+
+OWNER = "team:stemma"
+
+# Eager, but an upstream partition that was never made (a repository just registered) does not hold back the rest,
+# and a blocking check that failed upstream does, also in a tick long after the run it failed in.
+WHEN_UPSTREAM_IS_SOUND = (
+    AutomationCondition.eager().without(~AutomationCondition.any_deps_missing())
+    & AutomationCondition.all_deps_blocking_checks_passed()
+)
+
+
+def table_spec(
+    table: sa.Table,
+    group: str,
+    *,
+    deps: list[str] | None = None,
+    kinds: set[str] | None = None,
+    partitions_def: PartitionsDefinition[str] | None = None,
+    automation: AutomationCondition[Any] | None = WHEN_UPSTREAM_IS_SOUND,
+) -> AssetSpec:
+    """The asset of one table of `stemma.tables`: its description and columns are the table's own."""
+    return AssetSpec(
+        key=table.name,
+        description=table.comment,
+        group_name=group,
+        owners=[OWNER],
+        kinds={"postgres"} | (kinds or set()),
+        deps=deps or [],
+        partitions_def=partitions_def,
+        automation_condition=automation,
+        metadata=TableMetadataSet(column_schema=column_schema(table), table_name=str(table.fullname)),
+    )
+
+
+def column_schema(table: sa.Table) -> TableSchema:
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=column.name,
+                type=str(column.type),
+                description=column.comment,
+                constraints=TableColumnConstraints(nullable=bool(column.nullable), unique=_is_key(table, column)),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _is_key(table: sa.Table, column: sa.Column[Any]) -> bool:
+    return list(table.primary_key) == [column]
+
+
+@contextmanager
+def measured(context: AssetExecutionContext, database: Database, phase: str) -> Iterator[dict[str, Any]]:
+    """Time an asset's body into `run_phases`; the body puts its counts into the dict it is given.
+
+    Raises:
+        Failure: the body met an error that Stemma explains; its sentence and exit code travel as metadata.
+    """
+    counts: dict[str, Any] = {}
+    with _explained(), progress.asset(phase), runs.measure(database, context.run.run_id, phase) as seen:
+        yield counts
+        written = [value for key, value in counts.items() if key.startswith("n_") and isinstance(value, int)]
+        seen.n_rows = sum(written) if written else None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except StemmaError as error:
+        metadata = {"problem": error.problem, "hint": error.hint, "exit_code": error.exit_code}
+        raise Failure(str(error), metadata=metadata, allow_retries=False) from error
+
+
+def for_each_repository(
+    context: AssetExecutionContext, database: Database, work: Callable[[registry.Repository], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Sum of the counts of `work` over the run's repositories.
+
+    A repository that cannot be read is named in the log and in its row, and the others go on.
+    """
+    total: dict[str, Any] = {}
+    for name in context.partition_keys:
+        try:
+            counts = work(registry.find(database, name))
+        except SourceError as error:
+            context.log.warning(f"{name}: {error}")
+            registry.mark(database, name, "broken", error.problem)
+            continue
+        for key, value in counts.items():
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def materialised(database: Database, table: sa.Table, counts: Mapping[str, Any], key: str | None = None) -> MaterializeResult[Any]:
+    """The result of an asset: the table's rows now, and what this run did as numbers worth plotting."""
+    n_rows = int(database.read(f"SELECT count(*) FROM {table.fullname}").item())
+    return MaterializeResult(asset_key=key or table.name, metadata={"dagster/row_count": n_rows, **counts})

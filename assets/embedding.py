@@ -1,0 +1,33 @@
+"""Assets of what a pattern looks like: which patterns are live, and their vectors."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.embed.base import Embedder
+from stemma.embed.patterns import embed_patterns, refresh_patterns
+from stemma.store.postgres import Database
+from stemma.store.vectors import Vectors
+
+from assets.declare import materialised, measured, table_spec
+
+GROUP = "embedding"
+
+
+@multi_asset(name="patterns", specs=[table_spec(tables.patterns, GROUP, deps=["snippets", "occurrences"])])
+def patterns(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+    with measured(context, database, "patterns") as counts:
+        counts |= refresh_patterns(database)
+    return materialised(database, tables.patterns, counts)
+
+
+@multi_asset(name="embeddings", specs=[table_spec(tables.embeddings, GROUP, deps=["patterns"], kinds={"qdrant"})])
+def embeddings(
+    context: AssetExecutionContext,
+    database: ResourceParam[Database],
+    vectors: ResourceParam[Vectors],
+    embedder: ResourceParam[Embedder],
+) -> MaterializeResult:
+    with measured(context, database, "embeddings") as counts:
+        counts |= embed_patterns(database, vectors, embedder)
+    return materialised(database, tables.embeddings, counts)

@@ -1,0 +1,30 @@
+"""Assets of what became of code: the outcomes that git tells."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.feedback.outcomes import update_outcomes
+from stemma.store.postgres import Database
+
+from assets.declare import for_each_repository, materialised, measured, table_spec
+from assets.partitions import REPOSITORIES, SINGLE_RUN
+
+
+@multi_asset(
+    name="outcomes",
+    specs=[
+        table_spec(
+            tables.outcomes,
+            "feedback",
+            deps=["lineage_nodes", "lineage_events", "commits"],
+            kinds={"git"},
+            partitions_def=REPOSITORIES,
+        )
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def outcomes(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+    with measured(context, database, "outcomes") as counts:
+        counts |= for_each_repository(context, database, lambda repo: update_outcomes(database, repo.repo_id))
+    return materialised(database, tables.outcomes, counts)

@@ -1,0 +1,93 @@
+"""Assets of what is read from outside: repositories, their history, the code in it, the events of agents."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.config import Settings
+from stemma.extract.ingest import extract_blobs
+from stemma.git.fetch import refresh
+from stemma.git.ingest import ingest_history
+from stemma.lineage.occurrences import update_occurrences
+from stemma.store.postgres import Database
+from stemma.track import spool
+
+from assets.declare import for_each_repository, materialised, measured, table_spec
+from assets.partitions import DAYS, REPOSITORIES, SINGLE_RUN
+
+GROUP = "ingestion"
+Results = tuple[MaterializeResult, ...]
+
+
+@multi_asset(
+    name="repositories",
+    # The root: nothing upstream can wake it, so sensors, schedules and people do.
+    specs=[table_spec(tables.repositories, GROUP, kinds={"git"}, partitions_def=REPOSITORIES, automation=None)],
+    backfill_policy=SINGLE_RUN,
+)
+def repositories(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
+    with measured(context, database, "repositories") as counts:
+        counts |= for_each_repository(context, database, lambda repo: refresh(database, settings, repo).counts)
+    return materialised(database, tables.repositories, counts)
+
+
+@multi_asset(
+    name="history",
+    specs=[
+        table_spec(table, GROUP, deps=["repositories"], kinds={"git"}, partitions_def=REPOSITORIES)
+        for table in (tables.commits, tables.file_changes, tables.files)
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def history(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> Results:
+    with measured(context, database, "history") as counts:
+        counts |= for_each_repository(context, database, lambda repo: ingest_history(database, settings, repo))
+    return tuple(materialised(database, table, counts) for table in (tables.commits, tables.file_changes, tables.files))
+
+
+@multi_asset(
+    name="extraction",
+    specs=[
+        table_spec(table, GROUP, deps=["file_changes", "files"], kinds={"treesitter"}, partitions_def=REPOSITORIES)
+        for table in (tables.blobs, tables.snippets)
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def extraction(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> Results:
+    with measured(context, database, "extraction") as counts:
+        counts |= for_each_repository(context, database, lambda repo: extract_blobs(database, settings, repo))
+    return tuple(materialised(database, table, counts) for table in (tables.blobs, tables.snippets))
+
+
+@multi_asset(
+    name="occurrences",
+    specs=[table_spec(tables.occurrences, GROUP, deps=["commits", "snippets"], partitions_def=REPOSITORIES)],
+    backfill_policy=SINGLE_RUN,
+)
+def occurrences(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+    with measured(context, database, "occurrences") as counts:
+        counts |= for_each_repository(context, database, lambda repo: update_occurrences(database, repo.repo_id))
+    return materialised(database, tables.occurrences, counts)
+
+
+@multi_asset(
+    name="events",
+    specs=[
+        table_spec(table, GROUP, kinds={"json"}, partitions_def=DAYS, automation=None)
+        for table in (tables.agent_events, tables.rejected_events)
+    ],
+    backfill_policy=SINGLE_RUN,
+)
+def events(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> Results:
+    """Read all that waits in the spool, whatever its day: an event that came late must not be lost."""
+    with measured(context, database, "agent_events") as counts:
+        counts |= spool.ingest_spool(database, settings)
+    return tuple(materialised(database, table, counts) for table in (tables.agent_events, tables.rejected_events))

@@ -1,0 +1,24 @@
+"""Assets of where each element came from: its versions, their derivations, and what happened when."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.lineage.history import update_lineage
+from stemma.store.postgres import Database
+
+from assets.declare import for_each_repository, materialised, measured, table_spec
+from assets.partitions import REPOSITORIES, SINGLE_RUN
+
+TABLES = (tables.lineage_nodes, tables.lineage_edges, tables.lineage_events)
+
+
+@multi_asset(
+    name="lineage",
+    specs=[table_spec(table, "lineage", deps=["occurrences"], partitions_def=REPOSITORIES) for table in TABLES],
+    backfill_policy=SINGLE_RUN,
+)
+def lineage(context: AssetExecutionContext, database: ResourceParam[Database]) -> tuple[MaterializeResult, ...]:
+    with measured(context, database, "lineage") as counts:
+        counts |= for_each_repository(context, database, lambda repo: update_lineage(database, repo.repo_id))
+    return tuple(materialised(database, table, counts) for table in TABLES)

@@ -1,0 +1,39 @@
+"""Assets of what is a copy of what: pairs, and families of them."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.config import Settings
+from stemma.match.families import update_families
+from stemma.match.matches import update_matches
+from stemma.store.postgres import Database
+from stemma.store.vectors import Vectors
+
+from assets.declare import materialised, measured, table_spec
+
+GROUP = "matching"
+
+
+@multi_asset(name="matches", specs=[table_spec(tables.matches, GROUP, deps=["patterns", "embeddings"], kinds={"qdrant"})])
+def matches(
+    context: AssetExecutionContext,
+    database: ResourceParam[Database],
+    settings: ResourceParam[Settings],
+    vectors: ResourceParam[Vectors],
+) -> MaterializeResult:
+    with measured(context, database, "matches") as counts:
+        counts |= update_matches(database, vectors, settings)
+    return materialised(database, tables.matches, counts)
+
+
+@multi_asset(
+    name="family_groups",
+    specs=[table_spec(table, GROUP, deps=["matches", "patterns"]) for table in (tables.families, tables.family_members)],
+)
+def family_groups(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> tuple[MaterializeResult, ...]:
+    with measured(context, database, "families") as counts:
+        counts |= update_families(database, settings)
+    return tuple(materialised(database, table, counts) for table in (tables.families, tables.family_members))

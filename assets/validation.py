@@ -1,0 +1,30 @@
+"""Assets of what the quorum says: votes, and the verdicts they give."""
+
+from __future__ import annotations
+
+from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from stemma import tables
+from stemma.config import Settings
+from stemma.quorum.verdicts import update_verdicts
+from stemma.quorum.votes import update_votes
+from stemma.store.postgres import Database
+
+from assets.declare import materialised, measured, table_spec
+
+GROUP = "validation"
+
+
+@multi_asset(name="votes", specs=[table_spec(tables.votes, GROUP, deps=["patterns", "families"])])
+def votes(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
+    with measured(context, database, "votes") as counts:
+        counts |= update_votes(database, settings)
+    return materialised(database, tables.votes, counts)
+
+
+@multi_asset(name="verdicts", specs=[table_spec(tables.verdicts, GROUP, deps=["votes"])])
+def verdicts(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+    with measured(context, database, "verdicts") as counts:
+        counts |= update_verdicts(database)
+    return materialised(database, tables.verdicts, counts)

@@ -1,0 +1,85 @@
+"""Runs one job in this process and tells its reader how it went: `python -m orchestration.execute '<request>'`.
+
+`stemma run` starts it. The request is JSON, `{"job", "partitions"}`; the answer is the last line written to the
+progress descriptor, `{"result": {...}}`. How progress is drawn lives in `stemma.cli`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+from typing import Any
+
+from assets.partitions import REPOSITORIES
+from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from sensors.ended_runs import record_gates
+from stemma import progress, runs
+from stemma.config import load_settings
+from stemma.errors import StemmaError
+from stemma.git import registry
+from stemma.store import open_database
+
+from orchestration.definitions import defs
+from orchestration.schedules import partition_range
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    # A run whose `stemma run` was killed must not go on unseen, without the lock.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    request = json.loads(sys.argv[1])
+    with DagsterInstance.get() as instance:
+        sync_partitions(instance)
+        result = defs.resolve_job_def(request["job"]).execute_in_process(
+            instance=instance,
+            tags=_tags(instance, request),
+            partition_key=request["partitions"][0] if request["job"] == "ingest_events" else None,
+            raise_on_error=False,
+        )
+        progress.tell_reader({"result": _answer(instance, result)})
+
+
+def sync_partitions(instance: DagsterInstance) -> None:
+    """Make Dagster's repository partitions the registered repositories."""
+    name = str(REPOSITORIES.name)
+    with open_database(load_settings()) as database:
+        registered = registry.list_repositories(database)["name"].to_list()
+    for gone in set(instance.get_dynamic_partitions(name)) - set(registered):
+        instance.delete_dynamic_partition(name, gone)
+    instance.add_dynamic_partitions(name, registered)
+
+
+def _tags(instance: DagsterInstance, request: dict[str, Any]) -> dict[str, str]:
+    if request["job"] == "ingest_events":
+        return {}
+    wanted = set(request["partitions"])
+    return partition_range([key for key in instance.get_dynamic_partitions(str(REPOSITORIES.name)) if key in wanted])
+
+
+def _answer(instance: DagsterInstance, result: ExecuteInProcessResult) -> dict[str, Any]:
+    with open_database(load_settings()) as database:
+        record_gates(instance, database, result.run_id)
+        runs.begin(database, result.run_id)
+    return {
+        "run_id": result.run_id,
+        "is_success": result.success,
+        "failures": [_failure(event) for event in result.all_events if event.is_step_failure],
+    }
+
+
+def _failure(event: DagsterEvent) -> dict[str, Any]:
+    """What stopped a step: a blocking gate, an error that Stemma explains, or one that it did not foresee."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.metadata:
+        explained = {key: value.value for key, value in data.user_failure_data.metadata.items()}
+        return {"step": event.step_key, **explained}
+    message = data.error.message.strip().splitlines()[0] if data.error else "no reason was given"
+    cause = data.error.cause.message.strip() if data.error and data.error.cause else ""
+    return {"step": event.step_key, "problem": f"{message} {cause}".strip(), "hint": "", "exit_code": StemmaError.exit_code}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Resources: they open what the library offers and hand out the plain object. What those objects do lives in `stemma`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster import ConfigurableResource, InitResourceContext, ResourceDependency
+
+from assets.dbt import PROJECT_DIR
+from stemma.config import Settings, load_settings
+from stemma.embed import open_embedder
+from stemma.embed.base import Embedder
+from stemma.runs import hold_lock
+from stemma.store import open_database
+from stemma.store.postgres import Database
+from stemma.store.vectors import Vectors, open_vectors
+
+
+class SettingsResource(ConfigurableResource[Settings]):
+    """The settings of the environment and `stemma.toml`."""
+
+    def create_resource(self, context: InitResourceContext) -> Settings:
+        return load_settings()
+
+
+class DatabaseResource(ConfigurableResource[Database]):
+    """Postgres, embedded or by URL, at the newest migration; a run also holds the run lock."""
+
+    settings: ResourceDependency[Settings]
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Generator[Database, None, None]:
+        with open_database(self.settings) as database:
+            if context.run is None:  # a sensor or schedule looks, and changes nothing
+                yield database
+            else:
+                with hold_lock(database):
+                    yield database
+
+
+class EmbedderResource(ConfigurableResource[Embedder]):
+    """The embedder of the settings."""
+
+    settings: ResourceDependency[Settings]
+
+    def create_resource(self, context: InitResourceContext) -> Embedder:
+        return open_embedder(self.settings)
+
+
+class VectorsResource(ConfigurableResource[Vectors]):
+    """Qdrant, Edge or a server."""
+
+    settings: ResourceDependency[Settings]
+    embedder: ResourceDependency[Embedder]
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Generator[Vectors, None, None]:
+        with open_vectors(self.settings, self.embedder) as vectors:
+            yield vectors
+
+
+class DbtResource(ConfigurableResource[Any]):
+    """`dagster_dbt.DbtCliResource` over `dbt_project`, imported when a run needs it: it costs a second to load."""
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        from dagster_dbt import DbtCliResource
+
+        return DbtCliResource(
+            project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR, dbt_executable=Path(sys.executable).parent / "dbt"
+        )
+
+
+def resources() -> dict[str, Any]:
+    """Every resource by the name that assets ask for."""
+    settings = SettingsResource()
+    database = DatabaseResource(settings=settings)
+    embedder = EmbedderResource(settings=settings)
+    return {
+        "settings": settings,
+        "database": database,
+        "embedder": embedder,
+        "vectors": VectorsResource(settings=settings, embedder=embedder),
+        "dbt": DbtResource(),
+    }

@@ -1,0 +1,47 @@
+"""The `stemma` command: thin, one module a group of commands. What a command does lives in the domain rooms.
+
+Exit codes: 0 done, 1 unforeseen failure, 2 wrong usage or setting, 3 a repository or file cannot be read,
+4 a store refuses, 5 a blocking gate stopped the run, 6 another process is at work, 7 not found, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from stemma.cli import ask, doctor, repo, run, up
+from stemma.cli.show import errors
+from stemma.errors import StemmaError
+
+app = typer.Typer(
+    name="stemma",
+    help="The family tree of code: which pieces are copies of which, whether they are any good, where each came from.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=" ".join((__doc__ or "").split("Exit codes:")[1].split()).join(("Exit codes: ", "")),
+)
+app.add_typer(repo.app, name="repo")
+for command in (run.run, run.status, up.up, ask.families, ask.lineage, ask.verdict, ask.sql, doctor.doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one sentence on standard error and its own exit code."""
+    try:
+        app()
+    except StemmaError as error:
+        errors.print(f"[red]Error:[/] {_escaped(error.problem)}", highlight=False)
+        if error.hint:
+            errors.print(f"[dim]Next:[/] {_escaped(error.hint)}", highlight=False)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # `stemma ... | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

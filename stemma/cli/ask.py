@@ -1,0 +1,118 @@
+"""Commands that ask: families, lineage, verdicts, SQL. How the answers are found lives in the domain rooms."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from stemma.cli import show
+from stemma.config import load_settings
+from stemma.errors import ConfigError
+from stemma.lineage import queries as lineage_queries
+from stemma.match import queries as match_queries
+from stemma.quorum import queries as quorum_queries
+from stemma.store import marts, open_database
+
+
+def families(
+    repo: Annotated[str | None, typer.Option(help="Only families with a member in this repository.")] = None,
+    limit: show.Limit = 20,
+    as_json: show.Json = False,
+) -> None:
+    """Families of copies, the most widely spread first."""
+    with open_database(load_settings()) as database:
+        rows = match_queries.families(database, repo=repo, limit=limit)
+    show.frame(rows, as_json=as_json, title="Families of copies", empty="No family of copies is known. Run: stemma run")
+
+
+def lineage(
+    element: Annotated[str, typer.Argument(help="Pattern id (or its first 6 digits), path:name, or qualified name.")],
+    repo: Annotated[str | None, typer.Option(help="Only in this repository.")] = None,
+    ancestors: Annotated[bool, typer.Option("--ancestors", help="Show what it derives from.")] = False,
+    descendants: Annotated[bool, typer.Option("--descendants", help="Show what derives from it.")] = False,
+    as_json: show.Json = False,
+) -> None:
+    """Where a piece of code came from and what became of it: a timeline, or its ancestors or descendants."""
+    with open_database(load_settings()) as database:
+        if ancestors:
+            rows = lineage_queries.ancestors(database, element, repo=repo)
+        elif descendants:
+            rows = lineage_queries.descendants(database, element, repo=repo)
+        else:
+            rows = lineage_queries.timeline(database, element, repo=repo)
+    show.frame(rows, as_json=as_json, title=f"Lineage of {element}", empty="It has none: this version is its first and last.")
+
+
+def verdict(
+    pattern: Annotated[str, typer.Argument(help="Pattern id, its first 6 digits, path:name, or qualified name.")],
+    as_json: show.Json = False,
+) -> None:
+    """What the quorum says of a pattern, and each member's vote with its findings."""
+    with open_database(load_settings()) as database:
+        answer = quorum_queries.verdict_of(database, pattern)
+    if as_json:
+        show.value({**answer.verdict, "votes": answer.votes.to_dicts()})
+        return
+    facts = answer.verdict
+    show.console.print(
+        f"{facts['outcome'].upper()}  {facts['name']} ({facts['language']}, {facts['pattern_id']})\n{facts['reason']}",
+        markup=False,
+    )
+    show.frame(answer.votes, as_json=False, title="Votes")
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SQL query over the marts.")] = None,
+    shell: Annotated[bool, typer.Option("--shell", help="Read queries from the terminal, one after another.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows of a table to show at most; JSON is whole.")] = 200,
+    as_json: show.Json = False,
+) -> None:
+    """Ask the DuckDB marts. Without a query, the tables there are."""
+    settings = load_settings()
+    if shell:
+        _shell(limit)
+    elif query is None:
+        show.frame(marts.tables(settings), as_json=as_json, title="Marts")
+    else:
+        _answer(query, limit, as_json=as_json)
+
+
+def _answer(query: str, limit: int, *, as_json: bool) -> None:
+    rows = marts.query(load_settings(), query)
+    show.frame(rows if as_json else rows.head(limit), as_json=as_json, empty="No rows.")
+    if not as_json and rows.height > limit:
+        show.errors.print(f"[dim]{limit:,} of {rows.height:,} rows; --limit shows more, --json all.[/]")
+
+
+def _shell(limit: int) -> None:
+    """One query a line, or over several lines up to a semicolon; an error is shown and the shell goes on."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  (gives input() its history and editing)
+
+        show.console.print(f"Marts: {os.fspath(marts.path(load_settings()))}. End a query with ';', leave with Ctrl-D.")
+    pending: list[str] = []
+    while True:
+        try:
+            line = input(("sql> " if not pending else "...> ") if sys.stdin.isatty() else "")
+        except EOFError:
+            line = ";" if pending else ""
+            if not pending:
+                return
+        except KeyboardInterrupt:
+            pending.clear()
+            show.console.print()
+            continue
+        if not pending and line.strip().lower() in (".quit", ".exit", "quit", "exit"):
+            return
+        pending.append(line)
+        if line.rstrip().endswith(";"):
+            query = "\n".join(pending).strip().rstrip(";")
+            pending.clear()
+            if query.strip():
+                try:
+                    _answer(query, limit, as_json=False)
+                except ConfigError as error:
+                    show.errors.print(str(error), style="red", markup=False)

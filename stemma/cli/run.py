@@ -1,0 +1,185 @@
+"""`stemma run` and `stemma status`: start the main job, draw its progress, print what it found."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stemma import freshness, rebuild, runs, summary
+from stemma.cli import show
+from stemma.cli.bars import Bars
+from stemma.cli.platform import environment, project_dir
+from stemma.config import Settings, load_settings
+from stemma.errors import GateError, NotFoundError, SourceError, StemmaError
+from stemma.git import registry
+from stemma.progress import FD_VARIABLE
+from stemma.store import open_database
+from stemma.store.postgres import Database
+from stemma.track import spool
+
+
+def run(
+    repo: Annotated[list[str] | None, typer.Option(help="Only this repository; may be given more than once.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Forget what was derived and do all of it again.")] = False,
+    as_json: show.Json = False,
+) -> None:
+    """Bring everything up to date: history, code, copies, verdicts, lineage, marts. Does only what is new."""
+    settings = load_settings()
+    with open_database(settings) as database, runs.hold_lock(database):
+        runs.bury_killed(database)
+        repositories = _chosen(database, repo)
+        if full:
+            rebuild.forget_derived(database, repositories)
+        inputs = freshness.current_inputs(database, settings, repositories, project_dir() / "dbt_project")
+        last = runs.last_inputs(database)
+        if freshness.is_fresh(inputs, last) and not full:
+            _report(database, as_json=as_json, note="Nothing new since the last run.")
+            return
+        _run_jobs(settings, database, [repository.name for repository in repositories], {**last, **inputs})
+        _report(database, as_json=as_json, note=None)
+        _raise_for_unreadable(database, repositories)
+
+
+def status(as_json: show.Json = False) -> None:
+    """What Stemma holds, and how the last run went."""
+    with open_database(load_settings()) as database:
+        _report(database, as_json=as_json, note=None, with_next=False)
+
+
+def _chosen(database: Database, names: list[str] | None) -> list[registry.Repository]:
+    chosen = names or registry.list_repositories(database)["name"].to_list()
+    if not chosen:
+        raise NotFoundError("No repository is registered.", "Add one: stemma repo add <path or URL>")
+    return [registry.find(database, name) for name in chosen]
+
+
+def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: dict[str, str]) -> None:
+    variables = environment(settings, database) | {runs.LOCK_HELD: "1"}
+    jobs = [("stemma", names)]
+    if spool.pending(settings, database):
+        jobs.insert(0, ("ingest_events", [dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")]))
+    for job, partitions in jobs:
+        result = _execute(settings, variables, {"job": job, "partitions": partitions})
+        failures = result["failures"]
+        if result["is_success"]:
+            # What waited in the spool when we looked is read now.
+            kept = {**inputs, "spool": f"{spool.pending(settings, database)} bytes waiting"}
+            runs.end(database, result["run_id"], status="succeeded", inputs=kept if job == "stemma" else None)
+            continue
+        problem = "; ".join(failure["problem"] for failure in failures) or "the run failed"
+        runs.end(database, result["run_id"], status="failed", error=problem)
+        _raise_for(database, result)
+
+
+def _execute(settings: Settings, variables: dict[str, str], request: dict[str, Any]) -> dict[str, Any]:
+    """Run one job in a process of its own, draw what it tells, and return its result.
+
+    Raises:
+        StemmaError: the process ended without one; names its log.
+    """
+    logs = settings.data_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}-{request['job']}-{os.getpid()}.log"
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "orchestration.execute", json.dumps(request)]
+    with log.open("wb") as output, Bars(show.errors) as bars:
+        child = subprocess.Popen(
+            command,
+            cwd=project_dir(),
+            env=variables | {FD_VARIABLE: str(writer)},
+            pass_fds=(writer,),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        os.close(writer)
+        result = _follow(reader, bars)
+        child.wait()
+    if result is None:
+        raise StemmaError(f"The run ended without a result (exit status {child.returncode}).", _log_hint(log))
+    result["log"] = str(log)
+    return result
+
+
+def _follow(reader: int, bars: Bars) -> dict[str, Any] | None:
+    """Draw messages until their writer is gone; the result among them, or None."""
+    result = None
+    with os.fdopen(reader, encoding="utf-8") as messages:
+        for line in messages:
+            message = json.loads(line)
+            if "result" in message:
+                result = message["result"]
+            else:
+                bars.draw(message)
+    return result
+
+
+def _raise_for(database: Database, result: dict[str, Any]) -> None:
+    """Turn a failed run into the one error that explains it best.
+
+    Raises:
+        StemmaError: always.
+    """
+    for failure in result["failures"]:
+        if failure.get("exit_code", 1) != StemmaError.exit_code:
+            error = StemmaError(failure["problem"], failure["hint"])
+            error.exit_code = failure["exit_code"]
+            raise error
+    gates = summary.failed_gates(database, result["run_id"])
+    if gates:
+        names = "; ".join(f"{gate['asset']}: {gate['gate']} ({gate['description']})" for gate in gates)
+        raise GateError(f"A blocking gate stopped the run: {names}", "Look at those rows, mend them and run again.")
+    first = result["failures"][0] if result["failures"] else {"step": "the run", "problem": "it failed without a reason"}
+    raise StemmaError(f"{first['step']} failed: {first['problem']}", _log_hint(Path(result["log"])))
+
+
+def _log_hint(log: Path) -> str:
+    return f"The log is {log}. Nothing that was finished is lost; the next run goes on from there."
+
+
+def _raise_for_unreadable(database: Database, repositories: list[registry.Repository]) -> None:
+    rows = registry.list_repositories(database)
+    chosen = {repository.name for repository in repositories}
+    bad = [
+        f"{row['name']} is {row['status']}: {row['status_reason']}"
+        for row in rows.iter_rows(named=True)
+        if row["name"] in chosen and row["status"] not in ("ok", "empty")
+    ]
+    if bad:
+        raise SourceError(" ".join(bad), "The other repositories are up to date. Mend or remove these: stemma repo remove <name>")
+
+
+def _report(database: Database, *, as_json: bool, note: str | None, with_next: bool = True) -> None:
+    found = summary.summarise(database)
+    if as_json:
+        show.value({"note": note, **found.to_dict()})
+        return
+    summary_table(found, note)
+    if with_next and (commands := found.next_commands(_program())):
+        show.console.print("\n[bold]Try next[/]")
+        for command in commands:
+            show.console.print(f"  {command}", markup=False, highlight=False)
+
+
+def summary_table(found: summary.Summary, note: str | None) -> None:
+    if note:
+        show.console.print(note)
+    show.frame(found.counts_frame(), as_json=False, title="Stemma holds")
+    show.frame(found.phases_frame(), as_json=False, title="Last run, by phase", empty="No run yet. Run: stemma run")
+
+
+def _program() -> str:
+    """How to call this program from here."""
+    called = Path(sys.argv[0])
+    try:
+        relative = called.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return called.name
+    return called.name if called.parent == Path() else str(relative)

@@ -1,0 +1,66 @@
+"""How the command line prints: tables for people, JSON for programs. What is printed comes from the commands."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
+
+ELLIPSIS_AT = 80
+
+
+def frame(rows: pl.DataFrame, *, as_json: bool, title: str | None = None, empty: str = "Nothing to show.") -> None:
+    """Print a frame as a table, or as a JSON array of objects."""
+    if as_json:
+        value(rows.to_dicts())
+        return
+    if rows.is_empty():
+        console.print(empty)
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name, kind in rows.schema.items():
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in rows.iter_rows():
+        table.add_row(*(Text(cell(item)) for item in row))
+    console.print(table)
+
+
+def value(data: Any) -> None:
+    """Print any value as JSON; times in ISO 8601, unknown as null."""
+    json.dump(data, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def cell(item: Any) -> str:
+    """A value as a table cell: unknown is a dash, long text is cut."""
+    match item:
+        case None:
+            return "–"
+        case float():
+            return f"{item:.3g}" if abs(item) < 1 else f"{item:,.2f}"
+        case int() if not isinstance(item, bool):
+            return f"{item:,}"
+        case dt.datetime():
+            return item.strftime("%Y-%m-%d %H:%M")
+        case list():
+            return ", ".join(cell(part) for part in item)
+        case _:
+            text = str(item).replace("\n", " ")
+            return text if len(text) <= ELLIPSIS_AT else text[: ELLIPSIS_AT - 1] + "…"
+
+
+def _plain(item: Any) -> Any:
+    return item.isoformat() if isinstance(item, dt.date | dt.datetime) else str(item)

@@ -1,0 +1,123 @@
+"""What Stemma needs, looked at one thing after another: what is missing or broken, and how to mend it. Starts nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stemma.config import Settings, find_config_file
+from stemma.errors import StemmaError
+from stemma.store import embedded, marts
+from stemma.store.postgres import Database
+
+State = Literal["ok", "missing", "broken"]
+MIN_FREE_BYTES = 1 << 30
+MIN_GIT = (2, 34)  # the first with every plumbing option that stemma.git uses
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `missing` is only less than there could be; `broken` stops Stemma. `mend` says what to do."""
+
+    what: str
+    state: State
+    detail: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything; a look that itself fails is a finding."""
+    looks: list[tuple[str, Callable[[Settings], Finding]]] = [
+        ("settings", _settings),
+        ("python", _python),
+        ("git", _git),
+        ("data folder", _data_folder),
+        ("postgres", _postgres),
+        ("marts", _marts),
+        ("dagster", _dagster),
+        ("quorum", _quorum),
+        ("embedder", _embedder),
+    ]
+    for what, look in looks:
+        try:
+            yield look(settings)
+        except StemmaError as error:
+            yield Finding(what, "broken", error.problem, error.hint)
+        except OSError as error:
+            yield Finding(what, "broken", f"{error.filename or what}: {error.strerror}", "Mend its permissions or the disk.")
+
+
+def _settings(settings: Settings) -> Finding:
+    path = find_config_file()
+    return Finding("settings", "ok", f"read from {path} and the environment" if path else "defaults and the environment")
+
+
+def _python(settings: Settings) -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        mend = "unset PYTHONDONTWRITEBYTECODE: every start compiles every package again."
+        return Finding("python", "missing", f"{version} at {sys.executable}, forbidden to keep bytecode", mend)
+    return Finding("python", "ok", f"{version} at {sys.executable}")
+
+
+def _git(settings: Settings) -> Finding:
+    if (path := shutil.which("git")) is None:
+        return Finding("git", "broken", "git is not on PATH", "Install it: apt-get install git")
+    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    version = tuple(int(part) for part in text.split(".")[:2])
+    if version < MIN_GIT:
+        return Finding("git", "broken", f"git {text} is too old", f"Install git {MIN_GIT[0]}.{MIN_GIT[1]} or newer.")
+    return Finding("git", "ok", f"{text} at {path}")
+
+
+def _data_folder(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding("data folder", "broken", f"{existing} cannot be written", "Set STEMMA_DATA_DIR to a folder of yours.")
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
+        return Finding("data folder", "broken", f"{free >> 20} MiB free on the disk of {folder}", "Make room: 1 GiB at least.")
+    return Finding("data folder", "ok", f"{folder} ({free >> 30} GiB free)")
+
+
+def _postgres(settings: Settings) -> Finding:
+    if settings.database_url is not None:
+        version = Database(settings.database_url.get_secret_value()).read("SHOW server_version").item()
+        return Finding("postgres", "ok", f"your own, version {version}")
+    return Finding("postgres", "ok", embedded.status(settings).describe())
+
+
+def _marts(settings: Settings) -> Finding:
+    path = marts.path(settings)
+    if not path.exists():
+        return Finding("marts", "missing", f"{path} is not there yet", "Build it: stemma run")
+    return Finding("marts", "ok", f"{path}, {marts.tables(settings).height} tables")
+
+
+def _dagster(settings: Settings) -> Finding:
+    needed = ("dagster", "dagster_webserver", "dagster_postgres", "dagster_dbt", "dbt", "great_expectations")
+    absent = [name for name in needed if importlib.util.find_spec(name) is None]
+    if absent:
+        return Finding("dagster", "broken", f"not installed: {', '.join(absent)}", "In Stemma's checkout: make setup")
+    return Finding("dagster", "ok", f"all {len(needed)} packages of the platform are installed")
+
+
+def _quorum(settings: Settings) -> Finding:
+    from stemma.quorum.members import members
+
+    return Finding("quorum", "ok", ", ".join(f"{member.name} {member.version}" for member in members()))
+
+
+def _embedder(settings: Settings) -> Finding:
+    from stemma.embed import open_embedder
+
+    where = f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else f"Qdrant Edge in {Path(settings.data_dir, 'vectors')}"
+    return Finding("embedder", "ok", f"{open_embedder(settings).name}, vectors in {where}")

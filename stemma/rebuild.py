@@ -1,0 +1,43 @@
+"""Forgetting what was derived, so that `stemma run --full` derives it again. Removing a repository lives in `git.registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from stemma.git.registry import Repository
+from stemma.store.postgres import Database
+
+# In this order: a blob is named by file_changes and files, which go first for the chosen repositories.
+_OF_REPOSITORIES = ("outcomes", "lineage_edges", "lineage_events", "lineage_nodes", "lineage_progress", "occurrences")
+
+
+def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
+    """Delete what was derived from the repositories' history, in one transaction.
+
+    What people or time gave stays: registrations, agent events, verdicts as history, family ids. Commits are read
+    again from git; contents that another repository also holds are parsed again too, to the same rows.
+    """
+    chosen = pl.DataFrame({"repo_id": [repository.repo_id for repository in repositories]})
+    with db.transaction() as transaction, transaction.staged("chosen", chosen) as staged:
+        mine = f"SELECT repo_id FROM {staged}"
+        contents = (
+            f"SELECT new_blob FROM stemma.file_changes WHERE repo_id IN ({mine}) AND new_blob IS NOT NULL "
+            f"UNION SELECT blob_oid FROM stemma.files WHERE repo_id IN ({mine})"
+        )
+        patterns = f"SELECT pattern_id FROM stemma.snippets WHERE blob_oid IN ({contents})"
+        for table in ("embeddings", "votes"):
+            transaction.execute(f"DELETE FROM stemma.{table} WHERE pattern_id IN ({patterns})")
+        transaction.execute(f"DELETE FROM stemma.matches WHERE pattern_a IN ({patterns}) OR pattern_b IN ({patterns})")
+        transaction.execute(f"UPDATE stemma.patterns SET matched_by = NULL WHERE pattern_id IN ({patterns})")
+        for table in _OF_REPOSITORIES:
+            transaction.execute(f"DELETE FROM stemma.{table} WHERE repo_id IN ({mine})")
+        transaction.execute(f"CREATE TEMPORARY TABLE old_contents ON COMMIT DROP AS {contents}")
+        for table in ("snippets", "blobs"):
+            transaction.execute(f"DELETE FROM stemma.{table} WHERE blob_oid IN (SELECT * FROM old_contents)")
+        for table in ("file_changes", "files", "commits"):
+            transaction.execute(f"DELETE FROM stemma.{table} WHERE repo_id IN ({mine})")
+        transaction.execute(
+            f"UPDATE stemma.repositories SET head_sha = NULL, ingested_at = NULL WHERE repo_id IN ({mine})"
+        )
