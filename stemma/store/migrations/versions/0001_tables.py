@@ -527,9 +527,9 @@ def _create_feedback_and_bookkeeping() -> None:
         _required("node_id", sa.Text, "Version it is about"),
         _required("repo_id", sa.Text, "Repository"),
         _required("outcome", sa.Text, "survived_30d, survived_90d, replaced, fixed or removed"),
-        _required("decided_at", Timestamp, "Date of the commit that decided it, or the day the age was reached"),
+        _required("decided_at", Timestamp, "Date of the commit that ended it, or the day the age was reached"),
         _optional("sha", sa.Text, "Commit that ended it; null when it survived"),
-        _required("age_days", sa.REAL, "Days it stood when it was decided"),
+        _optional("age_days", sa.REAL, "Days it stood when it was decided; null when its birth is unknown"),
         sa.ForeignKeyConstraint(
             ["node_id"], ["stemma.lineage_nodes.node_id"], name=op.f("outcomes_node_id_fkey"), ondelete="CASCADE"
         ),
@@ -563,10 +563,10 @@ def _create_feedback_and_bookkeeping() -> None:
         _required("seconds", sa.REAL, "Wall seconds"),
         _required("cpu_seconds", sa.REAL, "CPU seconds of this process and its children"),
         _optional("n_rows", sa.BigInteger, "Rows written; null when the phase writes none"),
-        sa.PrimaryKeyConstraint("run_id", "phase", name=op.f("run_phases_pkey")),
         sa.ForeignKeyConstraint(
             ["run_id"], ["stemma.runs.run_id"], name=op.f("run_phases_run_id_fkey"), ondelete="CASCADE"
         ),
+        sa.PrimaryKeyConstraint("run_id", "phase", name=op.f("run_phases_pkey")),
         schema=SCHEMA,
         comment="One row per phase of a run.",
     )
@@ -579,10 +579,10 @@ def _create_feedback_and_bookkeeping() -> None:
         _required("is_blocking", sa.Boolean, "Whether it stops what comes after"),
         _optional("description", sa.Text, "What it found"),
         _required("evaluated_at", Timestamp, "When"),
-        sa.PrimaryKeyConstraint("run_id", "asset", "gate", name=op.f("gate_results_pkey")),
         sa.ForeignKeyConstraint(
             ["run_id"], ["stemma.runs.run_id"], name=op.f("gate_results_run_id_fkey"), ondelete="CASCADE"
         ),
+        sa.PrimaryKeyConstraint("run_id", "asset", "gate", name=op.f("gate_results_pkey")),
         schema=SCHEMA,
         comment="One row per gate evaluated in a run.",
     )
@@ -615,23 +615,23 @@ TABLES = (
     "lineage_events",
     "patterns",
     "rejected_events",
-    "spool_files",
     "repositories",
     "runs",
-    "gate_results",
-    "run_phases",
     "snippets",
+    "spool_files",
     "commits",
     "embeddings",
     "family_members",
     "file_changes",
     "files",
+    "gate_results",
     "lineage_nodes",
+    "lineage_progress",
     "matches",
     "occurrences",
+    "run_phases",
     "verdicts",
     "votes",
     "lineage_edges",
-    "lineage_progress",
     "outcomes",
 )
