@@ -1,0 +1,68 @@
+with nodes as (
+
+    select * from {{ ref('stg_lineage_nodes') }}
+
+),
+
+repositories as (
+
+    select * from {{ ref('stg_repositories') }}
+
+),
+
+occurrences as (
+
+    select * from {{ ref('stg_occurrences') }}
+
+),
+
+commits as (
+
+    select * from {{ ref('stg_commits') }}
+
+),
+
+versions as (
+
+    select
+        nodes.node_id,
+        nodes.repo_id,
+        repositories.repository,
+        nodes.path,
+        nodes.kind,
+        nodes.qualified_name,
+        nodes.duplicate_index,
+        nodes.language,
+        occurrences.category,
+        nodes.pattern_id,
+        nodes.exact_hash,
+        nodes.sha,
+        nodes.first_parent_index,
+        nodes.occurred_at,
+        occurrences.is_live,
+        occurrences.valid_to_sha as ended_sha,
+        commits.committed_at as ended_at,
+        row_number() over element as version,
+        count(*) over (
+            partition by nodes.repo_id, nodes.path, nodes.kind, nodes.qualified_name, nodes.duplicate_index
+        ) as n_versions
+    from nodes
+    inner join repositories on nodes.repo_id = repositories.repo_id
+    left join occurrences
+        on nodes.repo_id = occurrences.repo_id
+        and nodes.path = occurrences.path
+        and nodes.kind = occurrences.kind
+        and nodes.qualified_name = occurrences.qualified_name
+        and nodes.duplicate_index = occurrences.duplicate_index
+        and nodes.first_parent_index = occurrences.valid_from
+    left join commits
+        on occurrences.repo_id = commits.repo_id
+        and occurrences.valid_to_sha = commits.sha
+    window element as (
+        partition by nodes.repo_id, nodes.path, nodes.kind, nodes.qualified_name, nodes.duplicate_index
+        order by nodes.first_parent_index
+    )
+
+)
+
+select * from versions

@@ -1,0 +1,27 @@
+with verdicts as (
+
+    select * from {{ ref('stg_verdicts') }}
+
+),
+
+periods as (
+
+    select
+        pattern_id,
+        decided_at,
+        lead(decided_at) over history as superseded_at,
+        lead(decided_at) over history is null as is_in_force,
+        outcome,
+        lag(outcome) over history as previous_outcome,
+        score,
+        agreement,
+        n_pass,
+        n_fail,
+        n_abstain,
+        reason
+    from verdicts
+    window history as (partition by pattern_id order by decided_at)
+
+)
+
+select * from periods

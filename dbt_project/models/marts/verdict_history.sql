@@ -1,0 +1,36 @@
+with periods as (
+
+    select * from {{ ref('int_verdict_periods') }}
+
+),
+
+patterns as (
+
+    select * from {{ ref('stg_patterns') }}
+
+),
+
+joined as (
+
+    select
+        periods.pattern_id,
+        periods.decided_at,
+        periods.superseded_at,
+        periods.is_in_force,
+        patterns.language,
+        patterns.kind,
+        patterns.name,
+        periods.outcome,
+        periods.previous_outcome,
+        periods.score,
+        periods.agreement,
+        periods.n_pass,
+        periods.n_fail,
+        periods.n_abstain,
+        periods.reason
+    from periods
+    inner join patterns on periods.pattern_id = patterns.pattern_id
+
+)
+
+select * from joined

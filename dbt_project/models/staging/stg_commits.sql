@@ -1,0 +1,20 @@
+with source as (
+
+    select * from {{ source('stemma', 'commits') }}
+
+),
+
+renamed as (
+
+    select
+        repo_id,
+        sha,
+        kind as commit_kind,
+        first_parent_index,
+        authored_at,
+        committed_at
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,26 @@
+with source as (
+
+    select * from {{ source('stemma', 'lineage_nodes') }}
+
+),
+
+renamed as (
+
+    select
+        node_id,
+        repo_id,
+        path,
+        kind,
+        qualified_name,
+        duplicate_index,
+        language,
+        exact_hash,
+        pattern_id,
+        sha,
+        first_parent_index,
+        occurred_at
+    from source
+
+)
+
+select * from renamed
