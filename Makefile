@@ -51,4 +51,4 @@ bench: setup ## Measure every phase; writes bench/results
 	@$(PYTHON) -m bench
 
 docs: setup ## Fill in the README's commands with their real output
-	@$(PYTHON) -m docs.fill_readme
+	@$(PYTHON) -m docs.readme
