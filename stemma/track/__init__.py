@@ -1,0 +1,1 @@
+"""Events of coding agents: their spool, their forms, and the secrets taken out of them."""
