@@ -27,12 +27,6 @@ _NEXT_STEPS = {
 _LOST = ("no connection to the server", "server closed the connection", "connection not open", "SSL SYSCALL")
 
 
-def sqlstate_of(error: BaseException | None) -> str | None:
-    """The SQLSTATE behind an error of this module; None when the server did not say one."""
-    cause = error.__cause__ if isinstance(error, StoreError) else error
-    return getattr(cause, "sqlstate", None)
-
-
 def check_url(url: str) -> sa.URL:
     """The parts of a database URL.
 
