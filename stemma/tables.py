@@ -164,7 +164,9 @@ snippets = Table(
     _optional("docstring", Text, "Docstring or leading comment, at most 4,000 characters; null when there is none"),
     _required("is_deprecated", Boolean, "Carries the language's mark of deprecation"),
     _required("is_test", Boolean, "Named or marked as a test"),
-    _required("exact_hash", Text, "Hash of the text, trailing space and line ends folded: equal means Type-1 or verbatim"),
+    _required(
+        "exact_hash", Text, "Hash of the text, trailing space and line ends folded: equal means Type-1 or verbatim"
+    ),
     _required("pattern_id", Text, "Hash of language and normal form: equal means Type-2 or closer"),
     _required("n_lines", Integer, "Lines"),
     _required("n_tokens", Integer, "Tokens, comments left out"),
@@ -277,7 +279,7 @@ embeddings = Table(
     metadata,
     _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
     _required("embedder", Text, "Embedder and its version"),
-    _required("dimensions", SmallInteger, "Length of the vector"),
+    _required("dimensions", SmallInteger, "Length of the vector; 0 when the text has nothing to embed, and no vector"),
     _required("embedded_at", Timestamp, "When"),
     PrimaryKeyConstraint("pattern_id", "embedder"),
     comment="One row per pattern under one embedder; the vector itself is in Qdrant.",
@@ -300,6 +302,16 @@ matches = Table(
     Index(None, "pattern_b"),
     CheckConstraint("pattern_a < pattern_b", name="ordered"),
     comment="One row per unordered pair of different patterns that score at or above the threshold.",
+)
+
+matched_patterns = Table(
+    "matched_patterns",
+    metadata,
+    _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("matcher_version", Text, "Matcher, embedder and weights that matched it"),
+    _required("matched_at", Timestamp, "When"),
+    PrimaryKeyConstraint("pattern_id"),
+    comment="One row per live pattern that was matched against all others; absent: still to be matched.",
 )
 
 families = Table(
@@ -458,7 +470,9 @@ runs = Table(
     _required("started_at", Timestamp, "Start"),
     _optional("ended_at", Timestamp, "End; null while it runs or when it was killed"),
     _required("status", Text, "running, succeeded, failed or killed"),
-    _optional("inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"),
+    _optional(
+        "inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"
+    ),
     _optional("peak_memory_mib", REAL, "Largest resident size of one of its processes"),
     _optional("error", Text, "Why it failed"),
     PrimaryKeyConstraint("run_id"),

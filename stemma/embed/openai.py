@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -22,13 +23,13 @@ PROBE = "def add(a, b): return a + b"
 
 
 class OpenAIEmbedder:
-    """A model of an OpenAI-compatible endpoint; its dimensions are learned from one small request.
+    """A model of an OpenAI-compatible endpoint; its dimensions are learned from one small request, when first asked.
 
     429, 5xx and broken connections are tried again `n_retries` times, `backoff_s` * 2**n seconds apart with jitter.
 
     Raises:
-        ConfigError: httpx is not installed, or the endpoint refuses the model or the key.
-        StoreError: the endpoint does not answer, or answers with something that is no embedding.
+        ConfigError: httpx is not installed; in use, the endpoint refuses the model or the key.
+        StoreError: in use, the endpoint does not answer, or answers with something that is no embedding.
     """
 
     def __init__(
@@ -55,7 +56,10 @@ class OpenAIEmbedder:
         self._n_retries = n_retries
         self._backoff_s = backoff_s
         self.name = f"openai:{model}@{base_url.rstrip('/')}"
-        self.dimensions = len(self._request([PROBE], None)[0])
+
+    @cached_property
+    def dimensions(self) -> int:
+        return len(self._request([PROBE], None)[0])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimensions), np.float32)

@@ -1,4 +1,4 @@
-"""Vectors by pattern id, behind one interface: Qdrant Edge in this process, or a Qdrant server by URL.
+"""Matrix by pattern id, behind one interface: Qdrant Edge in this process, or a Qdrant server by URL.
 
 The two adapters live in `vectors_edge` and `vectors_server`. Texts become vectors in `embed`; which neighbours are
 copies is said in `match`. Every vector can be rebuilt from Postgres, so a store that is lost costs time, not data.
@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import numpy as np
@@ -21,7 +21,7 @@ from stemma.config import Settings
 from stemma.errors import StoreError
 from stemma.ids import content_id
 
-Vectors = NDArray[np.float32]
+Matrix = NDArray[np.float32]
 Filters = Mapping[str, Sequence[str]]  # payload field -> the values it may have
 
 # Fields are indexed before the first vector comes: Qdrant filters by an unindexed field slowly and with poor recall.
@@ -38,14 +38,25 @@ HNSW_EF_CONSTRUCT = 100
 NEIGHBOURS = pl.Schema({"query_id": pl.String(), "neighbour_id": pl.String(), "cosine": pl.Float32()})
 
 
-class VectorStore(ABC):
+class Source(Protocol):
+    """What this room asks of an embedder: a name that changes with its vectors, and their length."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+
+class Vectors(ABC):
     """The vectors of one embedder. Ids are pattern ids (32 hex digits); vectors are rows of length 1."""
 
     points_per_request = 2_000
 
-    def __init__(self, place: str, dimensions: int) -> None:
+    def __init__(self, place: str, source: Source) -> None:
         self.place = place
-        self.dimensions = dimensions
+        self.embedder_name = source.name
+        self.dimensions = source.dimensions
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +66,7 @@ class VectorStore(ABC):
     ) -> None:
         self.close()
 
-    def upsert(self, ids: Sequence[str], vectors: Vectors, payload: pl.DataFrame) -> None:
+    def upsert(self, ids: Sequence[str], vectors: Matrix, payload: pl.DataFrame) -> None:
         """Write vectors and their payload rows, in the order of `ids`; an id that exists is overwritten.
 
         Raises:
@@ -69,7 +80,7 @@ class VectorStore(ABC):
     def search(
         self,
         ids: Sequence[str],
-        vectors: Vectors,
+        vectors: Matrix,
         k: int,
         *,
         filters: Filters | None = None,
@@ -87,7 +98,7 @@ class VectorStore(ABC):
             found.append(_neighbours(ids[part], hits))
         return pl.concat(found)
 
-    def fetch(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
+    def fetch(self, ids: Sequence[str]) -> tuple[list[str], Matrix]:
         """The vectors stored under these ids, and which ids those are, in the order of `ids`."""
         stored: dict[UUID, Sequence[float]] = {}
         for start in range(0, len(ids), self.points_per_request):
@@ -101,12 +112,12 @@ class VectorStore(ABC):
         for start in range(0, len(ids), self.points_per_request):
             self._delete([UUID(hex=id_) for id_ in ids[start : start + self.points_per_request]])
 
-    def _check(self, ids: Sequence[str], vectors: Vectors) -> None:
+    def _check(self, ids: Sequence[str], vectors: Matrix) -> None:
         if vectors.shape != (len(ids), self.dimensions):
             raise StoreError(
                 f"{len(ids)} vectors of shape {vectors.shape} do not fit {self.place}, which holds "
                 f"{self.dimensions} dimensions.",
-                "A changed embedder needs a changed name: its vectors get a place of their own.",
+                "A changed embedder needs a changed name: its vectors then get a place of their own.",
             )
         if not np.isfinite(vectors).all():
             raise StoreError(f"A vector for {self.place} holds a value that is no number.", "Check the embedder.")
@@ -146,22 +157,22 @@ class VectorStore(ABC):
     def _delete(self, ids: list[UUID]) -> None: ...
 
 
-def open_vectors(settings: Settings, dimensions: int, embedder_name: str) -> VectorStore:
+def open_vectors(settings: Settings, embedder: Source) -> Vectors:
     """The store of this embedder's vectors, made when it does not exist; use it as a context manager.
 
     Raises:
         BusyError: another process has Qdrant Edge's folder open.
         StoreError: the server cannot be reached or refuses, or what is stored has other dimensions.
     """
-    slug = embedder_slug(embedder_name)
+    slug = embedder_slug(embedder.name)
     if settings.qdrant_url is None:
         from stemma.store.vectors_edge import EdgeVectors
 
-        return EdgeVectors(settings.data_dir / "vectors" / slug, dimensions)
+        return EdgeVectors(settings.data_dir / "vectors" / slug, embedder)
     from stemma.store.vectors_server import ServerVectors, connect
 
     api_key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
-    return ServerVectors(connect(settings.qdrant_url, api_key), f"stemma-{slug}", dimensions)
+    return ServerVectors(connect(settings.qdrant_url, api_key), f"stemma-{slug}", embedder)
 
 
 def embedder_slug(name: str) -> str:

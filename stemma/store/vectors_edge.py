@@ -25,14 +25,15 @@ from stemma.store.vectors import (
     OVERSAMPLING,
     SEARCH_EF,
     Filters,
-    VectorStore,
+    Source,
+    Vectors,
 )
 
 logger = logging.getLogger(__name__)
 SCROLL_POINTS = 20_000
 
 
-class EdgeVectors(VectorStore):
+class EdgeVectors(Vectors):
     """One folder of Qdrant Edge. A folder that cannot be read is set aside, with a warning, and an empty one made.
 
     Raises:
@@ -40,11 +41,11 @@ class EdgeVectors(VectorStore):
         StoreError: the folder cannot be written, or holds vectors of other dimensions.
     """
 
-    def __init__(self, path: Path, dimensions: int) -> None:
-        super().__init__(str(path), dimensions)
+    def __init__(self, path: Path, source: Source) -> None:
+        super().__init__(str(path), source)
         self._lock = _lock(path)
         try:
-            self._shard = _open(path, dimensions)
+            self._shard = _open(path, self.dimensions)
         except BaseException:
             self._lock.close()
             raise

@@ -22,7 +22,8 @@ from stemma.store.vectors import (
     OVERSAMPLING,
     SEARCH_EF,
     Filters,
-    VectorStore,
+    Source,
+    Vectors,
 )
 
 TIMEOUT_S = 60
@@ -33,7 +34,7 @@ def connect(url: str, api_key: str | None) -> QdrantClient:
     return QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_S, check_compatibility=False)
 
 
-class ServerVectors(VectorStore):
+class ServerVectors(Vectors):
     """One collection of the server that `client` talks to, made when it does not exist.
 
     Raises:
@@ -42,8 +43,8 @@ class ServerVectors(VectorStore):
 
     points_per_request = 500  # 384 numbers each as JSON: 4 MB, below the server's limit of 32
 
-    def __init__(self, client: QdrantClient, collection: str, dimensions: int) -> None:
-        super().__init__(f"the Qdrant collection {collection}", dimensions)
+    def __init__(self, client: QdrantClient, collection: str, source: Source) -> None:
+        super().__init__(f"the Qdrant collection {collection}", source)
         self._client = client
         self._collection = collection
         with _refusals(self.place):

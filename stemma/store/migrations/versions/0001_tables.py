@@ -308,7 +308,9 @@ def _create_embedding_and_matching() -> None:
         "embeddings",
         _required("pattern_id", sa.Text, "Pattern"),
         _required("embedder", sa.Text, "Embedder and its version"),
-        _required("dimensions", sa.SmallInteger, "Length of the vector"),
+        _required(
+            "dimensions", sa.SmallInteger, "Length of the vector; 0 when the text has nothing to embed, and no vector"
+        ),
         _required("embedded_at", Timestamp, "When"),
         sa.ForeignKeyConstraint(
             ["pattern_id"], ["stemma.patterns.pattern_id"], name=op.f("embeddings_pattern_id_fkey"), ondelete="CASCADE"
@@ -345,6 +347,21 @@ def _create_embedding_and_matching() -> None:
         comment="One row per unordered pair of different patterns that score at or above the threshold.",
     )
     op.create_index(op.f("matches_pattern_b_idx"), "matches", ["pattern_b"], schema=SCHEMA)
+    op.create_table(
+        "matched_patterns",
+        _required("pattern_id", sa.Text, "Pattern"),
+        _required("matcher_version", sa.Text, "Matcher, embedder and weights that matched it"),
+        _required("matched_at", Timestamp, "When"),
+        sa.ForeignKeyConstraint(
+            ["pattern_id"],
+            ["stemma.patterns.pattern_id"],
+            name=op.f("matched_patterns_pattern_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("pattern_id", name=op.f("matched_patterns_pkey")),
+        schema=SCHEMA,
+        comment="One row per live pattern that was matched against all others; absent: still to be matched.",
+    )
     op.create_table(
         "families",
         _required("family_id", sa.Text, "Stays put while the family keeps most of its members"),
@@ -627,6 +644,7 @@ TABLES = (
     "gate_results",
     "lineage_nodes",
     "lineage_progress",
+    "matched_patterns",
     "matches",
     "occurrences",
     "run_phases",
