@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,14 +14,32 @@ import pytest
 import sqlalchemy as sa
 
 from stemma.config import Settings
+from stemma.store import embedded
 from stemma.store.migrations import migrate
 from stemma.store.postgres import Database
+from tests.repositories import GitRepository
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A running Postgres: that of STEMMA_DATABASE_URL, or the embedded one, started once for all tests."""
-    yield os.environ["STEMMA_DATABASE_URL"]
+    if url := os.environ.get("STEMMA_DATABASE_URL"):
+        yield url
+        return
+    with open_folder() as folder, embedded.serve(Settings(data_dir=folder)) as url:
+        with psycopg.connect(url, autocommit=True) as admin:  # what the tests store need not survive a power cut
+            admin.execute("ALTER SYSTEM SET fsync = off")
+            admin.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that any user may enter: pytest's own are closed to the one Postgres runs as under root."""
+    with tempfile.TemporaryDirectory(prefix="stemma-tests-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @contextmanager
@@ -64,3 +83,9 @@ def database(server_url: str, migrated_template: str) -> Iterator[Database]:
 def settings(database: Database, tmp_path: Path) -> Settings:
     """Settings with a data folder of the test's own and its database."""
     return Settings(data_dir=tmp_path / "data", database_url=database.url, workers=1)
+
+
+@pytest.fixture
+def make_repository(tmp_path: Path) -> Callable[[str], GitRepository]:
+    """Makes an empty git repository of a given name in the test's folder."""
+    return lambda name="project": GitRepository(tmp_path / name)
