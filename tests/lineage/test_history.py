@@ -1,0 +1,364 @@
+"""Nodes, edges and events of small repositories whose histories are known commit by commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stemma.errors import StoreError
+from stemma.lineage import history
+from stemma.lineage.history import LineageCounts, update_lineage
+from stemma.lineage.occurrences import update_occurrences
+from stemma.store.postgres import Database, Transaction
+from tests.lineage.code import edges, events, everything, file, function, indented
+from tests.repositories import GitRepository
+
+Step = Callable[[Path], str]
+
+
+def test_a_changed_body_is_modified_from_the_one_before(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("one", extra="print(items)"), function("two", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert events(database, repo_id) == [
+        (0, "created", "a.py:one"),
+        (0, "created", "a.py:two"),
+        (1, "modified", "a.py:one"),
+    ]
+    found = database.read(
+        "SELECT edge_type, weight, confidence, evidence->>'matched_by' AS rule FROM stemma.lineage_edges"
+    ).row(0)
+    assert (found[0], found[2], found[3]) == ("modified_from", 1.0, "same_place")
+    assert 0 < found[1] < 1
+
+
+def test_formatting_alone_is_a_modification_of_weight_one(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": function("one")})
+    repository.commit(files={"a.py": function("one").replace(" += ", "  +=  ")})
+    bring_up(repository.path)
+    found = database.read("SELECT edge_type, weight, evidence->>'matched_by' FROM stemma.lineage_edges").rows()
+    assert found == [("modified_from", 1.0, "same_normal_form")]
+
+
+def test_a_renamed_function_keeps_its_lineage(database: Database, repository: GitRepository, bring_up: Step) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("uno"), function("two", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [(1, "renamed_from", "a.py:one", "a.py:uno")]
+    assert [row for row in events(database, repo_id) if row[0] == 1] == [(1, "renamed", "a.py:uno")]
+    detail = database.read("SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'renamed'").item()
+    assert detail == '{"to": "uno", "from": "one"}'
+
+
+def test_a_recursive_function_is_renamed_too(database: Database, repository: GitRepository, bring_up: Step) -> None:
+    text = "def walk(node, depth):\n    print(depth)\n    for child in node.children:\n        walk(child, depth + 1)\n"
+    repository.commit(files={"a.py": text})
+    repository.commit(files={"a.py": text.replace("walk", "visit")})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [(1, "renamed_from", "a.py:walk", "a.py:visit")]
+
+
+def test_a_renamed_class_takes_its_methods_along(database: Database, repository: GitRepository, bring_up: Step) -> None:
+    def klass(name: str) -> str:
+        return f"class {name}:\n" + indented(file(function("one"), function("two", "parse"))) + "\n    SIZE = 3\n"
+
+    repository.commit(files={"a.py": klass("Old")})
+    repository.commit(files={"a.py": klass("New")})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [
+        (1, "renamed_from", "a.py:Old", "a.py:New"),
+        (1, "renamed_from", "a.py:Old.one", "a.py:New.one"),
+        (1, "renamed_from", "a.py:Old.two", "a.py:New.two"),
+    ]
+
+
+def test_a_function_moved_to_another_file_keeps_its_lineage(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse")), "b.py": function("x", "retry")})
+    repository.commit(files={"a.py": function("two", "parse"), "b.py": file(function("x", "retry"), function("one"))})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [(1, "moved_from", "a.py:one", "b.py:one")]
+    assert [row for row in events(database, repo_id) if row[0] == 1] == [(1, "moved", "b.py:one")]
+
+
+def test_a_function_moved_and_renamed_at_once_is_both(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse")), "b.py": function("x", "retry")})
+    repository.commit(files={"a.py": function("two", "parse"), "b.py": file(function("x", "retry"), function("uno"))})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [
+        (1, "moved_from", "a.py:one", "b.py:uno"),
+        (1, "renamed_from", "a.py:one", "b.py:uno"),
+    ]
+
+
+def test_a_renamed_file_takes_along_even_what_changed_in_it(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    stay = (function("one"), function("two", "parse"))
+    repository.commit(files={"old/a.py": file(*stay, function("three", "retry")), "c.py": function("x", "longest")})
+    repository.move("old/a.py", "new/b.py")
+    repository.commit(files={"new/b.py": file(*stay, function("three", "retry", extra="print(len(items))"))})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [
+        (1, "moved_from", "old/a.py:one", "new/b.py:one"),
+        (1, "modified_from", "old/a.py:three", "new/b.py:three"),
+        (1, "moved_from", "old/a.py:three", "new/b.py:three"),
+        (1, "moved_from", "old/a.py:two", "new/b.py:two"),
+    ]
+
+
+def test_what_is_removed_and_written_anew_elsewhere_is_not_a_move(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": function("one"), "b.py": function("x", "retry")})
+    repository.commit(files={"a.py": None, "b.py": file(function("x", "retry"), function("new", "longest"))})
+    repo_id = bring_up(repository.path)
+    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (1, "created", "b.py:new")]
+    assert edges(database, repo_id) == []
+
+
+def test_a_getter_is_not_taken_for_another_files_getter(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def klass(name: str, body: str) -> str:
+        return f"class {name}:\n    def get(self):\n        return self.a\n\n" + indented(function("work", body))
+
+    repository.commit(files={"a.py": klass("A", "total"), "b.py": klass("B", "parse"), "k.py": function("k", "retry")})
+    repository.commit(files={"a.py": None, "b.py": None, "c.py": klass("C", "longest"), "k.py": function("k", "retry")})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == []
+
+
+def test_equal_candidates_share_their_confidence(database: Database, repository: GitRepository, bring_up: Step) -> None:
+    stays = function("x", "parse")
+    repository.commit(files={"a.py": file(function("run"), stays), "b.py": file(function("run"), stays)})
+    repository.commit(files={"a.py": stays, "b.py": stays, "c.py": function("run")})
+    bring_up(repository.path)
+    found = database.read(
+        "SELECT edge_type, confidence, (evidence->>'candidates')::int FROM stemma.lineage_edges"
+    ).rows()
+    assert found == [("moved_from", 0.5, 2)]
+
+
+def test_an_overload_put_before_another_leaves_the_other_what_it_was(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("run"), function("x", "retry"))})
+    repository.commit(files={"a.py": file(function("run", "parse"), function("run"), function("x", "retry"))})
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [(1, "moved_from", "a.py:run", "a.py:run")]
+    assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["created", "moved"]
+
+
+def test_what_comes_back_is_created_again_and_both_lives_stand(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": function("two", "parse")})
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (2, "created", "a.py:one")]
+
+
+def test_a_mark_of_deprecation_is_an_event_of_its_own(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": function("one")})
+    repository.commit(files={"a.py": function("one", mark="@deprecated('use two')\n")})
+    repository.commit(files={"a.py": function("one", mark="@deprecated('use three')\n")})
+    repo_id = bring_up(repository.path)
+    assert [row[:2] for row in events(database, repo_id)] == [
+        (0, "created"),
+        (1, "deprecated"),
+        (1, "modified"),
+        (2, "modified"),
+    ]
+
+
+def test_a_shallow_boundary_is_not_a_birth(
+    database: Database, repository: GitRepository, bring_up: Step, tmp_path: Path
+) -> None:
+    repository.commit(files={"a.py": function("one")})
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"), function("three", "retry"))})
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "-q", "--depth=2", f"file://{repository.path}", str(shallow))
+    repo_id = bring_up(shallow)
+    assert events(database, repo_id) == [
+        (0, "observed", "a.py:one"),
+        (0, "observed", "a.py:two"),
+        (1, "created", "a.py:three"),
+    ]
+    detail = database.read("SELECT DISTINCT detail::text FROM stemma.lineage_events WHERE event_type = 'observed'")
+    assert detail.item() == '{"boundary": "shallow"}'
+
+
+def test_an_unshallowed_history_gives_the_rows_of_a_full_one(
+    database: Database, repository: GitRepository, bring_up: Step, tmp_path: Path
+) -> None:
+    repository.commit(files={"a.py": function("one")})
+    repository.commit(files={"a.py": file(function("one", extra="x = 1"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    shallow = tmp_path / "shallow"
+    repository.git("clone", "-q", "--depth=1", f"file://{repository.path}", str(shallow))
+    repo_id = bring_up(shallow)
+    assert {row[1] for row in events(database, repo_id)} == {"observed"}
+    GitRepository.git(repository, "-C", str(shallow), "fetch", "-q", "--unshallow")
+    bring_up(shallow)
+    assert events(database, repo_id) == [
+        (0, "created", "a.py:one"),
+        (1, "modified", "a.py:one"),
+        (1, "created", "a.py:two"),
+        (2, "modified", "a.py:one"),
+    ]
+
+
+def test_what_shows_behind_an_unreadable_content_was_not_born_there(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": b"\0" + function("one").encode()})
+    repository.commit(files={"a.py": function("one")})
+    repo_id = bring_up(repository.path)
+    found = database.read("SELECT event_type, detail->>'boundary' FROM stemma.lineage_events").rows()
+    assert found == [("observed", "unreadable")]
+    assert events(database, repo_id) == [(1, "observed", "a.py:one")]
+
+
+def changing(repository: GitRepository) -> None:
+    """Seven commits in which everything happens once."""
+    stay = (function("stay", "parse"), function("other", "longest"))
+    repository.commit(files={"a.py": file(function("one"), *stay)})
+    repository.commit(files={"a.py": file(function("one", extra="print(items)"), *stay)})
+    repository.commit(files={"a.py": file(function("uno", extra="print(items)"), *stay)})
+    repository.commit(files={"a.py": file(*stay), "b.py": function("uno", extra="print(items)")})
+    repository.move("a.py", "c.py")
+    repository.commit()
+    repository.commit(files={"b.py": None})
+    repository.commit(files={"d.py": function("last", "retry")})
+
+
+CHANGING_COUNTS = LineageCounts(n_nodes=9, n_edges=5, n_events=10)
+
+
+def test_a_second_run_writes_nothing(database: Database, repository: GitRepository, bring_up: Step) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    before = everything(database)
+    assert (len(before["lineage_nodes"]), len(before["lineage_edges"]), len(before["lineage_events"])) == (9, 5, 10)
+    assert update_lineage(database, repo_id) == LineageCounts()
+    assert everything(database) == before
+
+
+def test_commit_by_commit_gives_the_rows_of_one_run(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    whole = everything(database)
+    for table in ("occurrences", "lineage_events", "lineage_nodes", "lineage_progress"):
+        database.execute(f"DELETE FROM stemma.{table}")
+    newest = repository.head()
+    for behind in range(6, -1, -1):
+        repository.git("reset", "-q", "--hard", f"{newest}~{behind}")
+        assert bring_up(repository.path) == repo_id
+    assert everything(database) == whole
+
+
+def test_a_force_push_gives_the_rows_of_a_fresh_run(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    stood = set(everything(database)["lineage_nodes"])
+    repository.git("reset", "-q", "--hard", "HEAD~4")
+    repository.commit("rewritten", {"a.py": function("stay", "parse")})
+    bring_up(repository.path)
+    after = everything(database)
+    assert stood & set(after["lineage_nodes"]) == set(after["lineage_nodes"])  # nothing was begun by the new commit
+    for table in ("occurrences", "lineage_events", "lineage_nodes", "lineage_progress"):
+        database.execute(f"DELETE FROM stemma.{table}")
+    bring_up(repository.path)
+    assert everything(database) == after
+    assert [row for row in events(database, repo_id) if row[0] == 3] == [
+        (3, "removed", "a.py:other"),
+        (3, "removed", "a.py:uno"),
+    ]
+
+
+def test_a_run_killed_between_batches_goes_on_where_it_stopped(
+    database: Database, repository: GitRepository, bring_up: Step, ingest: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    whole = everything(database)
+    for table in ("lineage_events", "lineage_nodes"):
+        database.execute(f"DELETE FROM stemma.{table}")
+    database.execute("DELETE FROM stemma.lineage_progress WHERE step = 'lineage'")
+    monkeypatch.setattr(history, "ROWS_PER_BATCH", 1)
+    insert, n_inserts = Transaction.insert, 0
+
+    def killed(self: Transaction, *arguments: object) -> int:
+        nonlocal n_inserts
+        n_inserts += 1
+        if n_inserts == 8:  # three inserts a batch: in the midst of the third
+            raise KeyboardInterrupt
+        return insert(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Transaction, "insert", killed)
+    with pytest.raises(KeyboardInterrupt):
+        update_lineage(database, repo_id)
+    assert database.read("SELECT first_parent_index FROM stemma.lineage_progress WHERE step = 'lineage'").item() == 1
+    monkeypatch.setattr(Transaction, "insert", insert)
+    update_lineage(database, repo_id)
+    assert everything(database) == whole
+
+
+def test_two_at_once_give_the_rows_of_one(
+    database: Database, repository: GitRepository, bring_up: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    whole = everything(database)
+    for table in ("occurrences", "lineage_events", "lineage_nodes", "lineage_progress"):
+        database.execute(f"DELETE FROM stemma.{table}")
+    monkeypatch.setattr(history, "ROWS_PER_BATCH", 1)
+    failures: list[StoreError] = []
+
+    def run() -> None:
+        try:
+            update_occurrences(database, repo_id)
+            update_lineage(database, repo_id)
+        except StoreError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert everything(database) == whole
+
+
+def test_a_merge_is_one_change_against_its_first_parent(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": function("one")})
+    repository.branch("side")
+    repository.commit(files={"a.py": function("one", extra="x = 1")})
+    repository.commit(files={"a.py": function("one", extra="y = items")})
+    repository.switch("main")
+    repository.commit(files={"c.py": function("three", "longest")})
+    repository.merge("side")
+    repo_id = bring_up(repository.path)
+    assert edges(database, repo_id) == [(2, "modified_from", "a.py:one", "a.py:one")]
