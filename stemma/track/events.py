@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -22,6 +22,11 @@ from stemma.track.secrets import redact
 Id = Annotated[str, Field(min_length=1, max_length=500)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 FilePath = Annotated[str, Field(max_length=4096)]
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 
 
 class EventError(StemmaError):
@@ -47,7 +52,7 @@ Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_te
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     event_id: Id | None = None
     occurred_at: Instant | None = None
@@ -97,22 +102,23 @@ class ClaudeCodeHook(_Event):
     is_interrupt: bool | None = None
 
 
-class _FileInput(BaseModel):
-    model_config = ConfigDict(strict=True)
+class _ToolInput(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class _FileInput(_ToolInput):
     file_path: FilePath
 
 
-class _NotebookInput(BaseModel):
-    model_config = ConfigDict(strict=True)
-    notebook_path: FilePath
+class _NotebookInput(_ToolInput):
+    file_path: FilePath = Field(alias="notebook_path")
 
 
-class _BashInput(BaseModel):
-    model_config = ConfigDict(strict=True)
+class _BashInput(_ToolInput):
     command: str
 
 
-_TOOL_INPUTS: dict[str, type[BaseModel]] = {
+_TOOL_INPUTS: dict[str, type[_ToolInput]] = {
     "Write": _FileInput,
     "Edit": _FileInput,
     "MultiEdit": _FileInput,
@@ -121,8 +127,7 @@ _TOOL_INPUTS: dict[str, type[BaseModel]] = {
 }
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """The columns of `stemma.agent_events` that come from the event itself. `payload` is all of it, as JSON text."""
 
     event_id: str
@@ -141,11 +146,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Document:
-    """A line read as JSON: the object, its canonical text, and whether it holds what Postgres cannot store."""
+    """A line read as JSON: the object, its text, that of all but its time, and whether it holds a NUL character."""
 
     fields: dict[str, Any]
     text: str
-    is_unclean: bool
+    timeless_text: str
+    has_nul: bool
 
 
 @dataclass(frozen=True)
@@ -169,22 +175,23 @@ def read_document(line: bytes) -> Document:
         fields = _with_lone_surrogates(line, error)
     if not isinstance(fields, dict):
         raise EventError(f"The line is a JSON {_kind(fields)}, not an object.")
-    text = canonical(fields)
-    return Document(fields, text, is_unclean="\\u0000" in text)
+    timeless = {key: value for key, value in fields.items() if key != "occurred_at"}
+    text = timeless_text = canonical(timeless)
+    if len(timeless) < len(fields):  # written before the rest, so that the rest is written once
+        text = f'{{"occurred_at":{canonical(fields["occurred_at"])},{timeless_text[1:]}'
+    return Document(fields, text, timeless_text, has_nul="\\u0000" in text)
 
 
 def canonical(value: Any) -> str:
     """The one JSON text of a value: keys sorted, no spaces, characters as they are.
 
     Raises:
-        EventError: a number is too large, or the nesting too deep.
+        EventError: a number is too large.
     """
     try:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(value)
     except ValueError as error:
         raise EventError("A number in it is too large.") from error
-    except RecursionError as error:
-        raise EventError("It is nested too deeply.") from error
 
 
 def _with_lone_surrogates(line: bytes, error: ValueError) -> Any:
@@ -210,8 +217,8 @@ def _kind(value: object) -> str:
 def clean(document: Document, *, may_hold_secrets: bool) -> Cleaned:
     """The document without secrets and prompts. `may_hold_secrets` False skips the search for secrets."""
     fields, text, n_redactions = document.fields, document.text, 0
-    if may_hold_secrets or document.is_unclean:
-        fields, n_redactions = redact(fields)
+    if may_hold_secrets or document.has_nul:
+        fields, n_redactions = redact(fields, text)
         text = canonical(fields)
     if "prompt" in fields and str(fields.get("hook_event_name")) in _PROMPT_EVENTS:
         fields = fields | {"prompt": WITHHELD_PROMPT}
@@ -280,10 +287,7 @@ def _event_id(document: Document, stored_id: str | None) -> str:
     given = document.fields.get("event_id")
     if isinstance(given, str):
         return given if given == stored_id else content_id("event id", given)
-    if document.fields.get("tool_use_id") is not None and "occurred_at" in document.fields:
-        timeless = {key: value for key, value in document.fields.items() if key != "occurred_at"}
-        return content_id("event", canonical(timeless))
-    return content_id("event", document.text)
+    return content_id("event", document.text if document.fields.get("tool_use_id") is None else document.timeless_text)
 
 
 def _is_success(hook: ClaudeCodeHook) -> bool | None:
@@ -302,7 +306,7 @@ def _file_path(hook: ClaudeCodeHook) -> str | None:
     if form is None or hook.tool_input is None:
         return None
     tool_input = _validated(form, hook.tool_input, "tool_input.")
-    return getattr(tool_input, "file_path", getattr(tool_input, "notebook_path", None))
+    return tool_input.file_path if isinstance(tool_input, _FileInput | _NotebookInput) else None
 
 
 Form = TypeVar("Form", bound=BaseModel)

@@ -232,6 +232,6 @@ SECRET_FLAG = re.compile(rf"--(?:[a-z0-9]{{1,20}}-){{0,3}}{_NAME}", re.IGNORECAS
 # One line of a key's body, as a patch or a listing shows it.
 KEY_LINE = re.compile(r"[\s+>|→0-9-]*+[A-Za-z0-9+/=\s]*+(?:-----END.*)?", re.ASCII)
 
-RULES = (*VENDOR_RULES, *HEADER_RULES)
+RULES = (*VENDOR_RULES, *HEADER_RULES, ASSIGNMENT)
 # `--` is left out: what follows it in a match is a name.
-NEEDS = tuple(sorted({need for rule in RULES for need in rule.needs if need != "--"} | {*NAME_NEEDS, "cookie"}))
+NEEDS = tuple(sorted({need for rule in RULES for need in rule.needs if need != "--"} | {"cookie"}))

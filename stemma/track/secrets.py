@@ -5,17 +5,17 @@ detect-secrets was measured and left: 1,900 events a second on one core, last re
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from stemma.track.secret_rules import (
     ABOUT_SECRETS,
     ASSIGNMENT,
     KEY_LINE,
-    NAME_NEEDS,
     NEEDS,
     RULES,
     SECRET_FLAG,
@@ -26,6 +26,9 @@ from stemma.track.secret_rules import (
 # Rust's regex syntax, for a whole column at once: text that it does not match holds nothing that `redact` would change.
 PREFILTER = "(?i)" + "|".join(re.escape(need) for need in NEEDS)
 
+_ALL_NEEDS = sorted({need for rule in RULES for need in rule.needs})
+_KEY_NEEDS = [need for need in _ALL_NEEDS if "key" in need]
+_NEEDS = [need for need in _ALL_NEEDS if "key" not in need]
 _MARK = "[redacted:"
 _PLACEHOLDER = re.compile(r"\$|\{|<|%[(s]|\.\.\.|\*+$|(.)\1*$", re.ASCII | re.IGNORECASE)
 _CONSTANTS = frozenset({"none", "null", "nil", "true", "false", "undefined", "empty", "required", "optional"})
@@ -36,24 +39,31 @@ _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY")
 _LONGEST_KEY = 80  # characters of an object key, from its end, that say whether it names a secret
 
 
-def redact(value: Any) -> tuple[Any, int]:
+def redact(value: Any, canonical_text: str | None = None) -> tuple[Any, int]:
     """The JSON value without the secrets in its strings, keys and secret-named fields, and how many were removed.
 
-    NUL characters, which Postgres cannot store, become U+FFFD.
+    NUL characters, which Postgres cannot store, become U+FFFD. `canonical_text` is the value's JSON, if it is at hand.
     """
-    redactor = _Redactor()
+    redactor = _Redactor(canonical_text or json.dumps(value, ensure_ascii=False))
     return redactor.value(value), redactor.n_redactions
 
 
 def redact_text(text: str) -> tuple[str, int]:
     """The text without secrets, and how many were removed. Linear in its length."""
-    redactor = _Redactor()
+    redactor = _Redactor(text)
     return redactor.text(text), redactor.n_redactions
 
 
 class _Redactor:
-    def __init__(self) -> None:
+    """Removes and counts. The whole is searched once for what rules need, and its strings only for what was found."""
+
+    def __init__(self, whole: str) -> None:
         self.n_redactions = 0
+        lowered = whole.lower()
+        found = {need for need in _NEEDS if need in lowered}
+        if "key" in lowered:
+            found.update(need for need in _KEY_NEEDS if need in lowered)
+        self._rules = [(rule, needs) for rule in RULES if (needs := found.intersection(rule.needs))]
 
     def value(self, value: Any, *, is_secret: bool = False) -> Any:
         if isinstance(value, str):
@@ -68,11 +78,11 @@ class _Redactor:
 
     def text(self, text: str) -> str:
         lowered = text.lower()
-        for rule in RULES:
-            if any(need in lowered for need in rule.needs):
-                text = rule.pattern.sub(partial(self._replaced, rule), text)
-        if any(need in lowered for need in NAME_NEEDS):
-            text = ASSIGNMENT.pattern.sub(self._assigned, text)
+        for rule, needs in self._rules:
+            for need in needs:
+                if need in lowered:
+                    text = rule.pattern.sub(partial(self._replaced, rule), text)
+                    break
         return text.replace("\0", "\ufffd")
 
     def _mark(self, rule: str) -> str:
@@ -107,6 +117,8 @@ class _Redactor:
 
     def _replaced(self, rule: Rule, match: re.Match[str]) -> str:
         whole = match.group()
+        if rule is ASSIGNMENT:
+            return self._assigned(match)
         if rule.name == "private-key" and _BASE64_LINE.search(whole) is None:
             return whole  # the marker alone, as code that looks for keys has it
         if "secret" not in rule.pattern.groupindex:
@@ -130,7 +142,12 @@ class _Redactor:
 
 def names_secret(key: str) -> bool:
     """Whether an object's key says that its value is a secret: `db_password`, `apiKey`, `Authorization`."""
-    return SECRET_KEYS.search(_CAMEL.sub("_", key[-_LONGEST_KEY:])) is not None
+    return _end_names_secret(key[-_LONGEST_KEY:])
+
+
+@lru_cache(maxsize=4096)
+def _end_names_secret(key: str) -> bool:
+    return SECRET_KEYS.search(_CAMEL.sub("_", key)) is not None
 
 
 def _looks_secret(match: re.Match[str], value: str, *, is_quoted: bool) -> bool:
