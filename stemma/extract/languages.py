@@ -1,46 +1,231 @@
-"""The languages Stemma reads, one row each: which files are written in it, and by which grammar they are parsed.
+"""The languages Stemma reads, one row each: their files, their grammar's leaves, their marks of test and deprecation.
 
-Cheap to import: no grammar is loaded here. What counts as a definition in each grammar lives in `grammars`.
+Cheap to import: no grammar is loaded here. Which nodes are definitions is said by `queries/<language>.scm`; what the
+rows mean for the normal form, by `normal_form`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as _field
+
+NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _literals(**kinds: str) -> dict[str, str]:
+    placeholders = {
+        "number": NUMBER,
+        "string": STRING,
+        "char": CHARACTER,
+        "bool": BOOLEAN,
+        "regex": PATTERN,
+        "text": TEXT,
+    }
+    return {node: placeholders[name] for name, nodes in kinds.items() for node in nodes.split()}
 
 
 @dataclass(frozen=True)
 class Language:
-    """One language: its name in every table, and the grammar of each file-name suffix (lower case)."""
+    """One language. Node types are tree-sitter's; marks are regular expressions."""
 
     name: str
-    grammar_of_suffix: dict[str, str]
+    suffixes: dict[str, str]
+    """Grammar of each file-name suffix (lower case)."""
+    identifiers: frozenset[str]
+    """Leaves that are renamed in order of first use."""
+    literals: dict[str, str]
+    """Nodes that become a placeholder of their type, with all they hold."""
+    silent: frozenset[str]
+    """Nodes that say nothing: comments, line continuations, the pieces of a string."""
+    interpolated: frozenset[str] = frozenset()
+    """Strings that may hold expressions: a placeholder, then the expressions."""
+    blocks: frozenset[str] = frozenset()
+    """Nodes that layout alone delimits; they get braces."""
+    statement_lists: frozenset[str] = frozenset()
+    """Nodes whose children each end a statement, whether or not that is written."""
+    terminated: frozenset[str] = frozenset()
+    """Nodes that end a statement wherever they stand."""
+    kept_commas: frozenset[str] = frozenset()
+    """Nodes in which a comma before the closing bracket has a meaning."""
+    lead_in: str = r"(?!)"
+    """What may stand between a leading comment and the definition's first byte."""
+    deprecation_marks: str = r"(?!)"
+    """In the decorators, attributes or signature."""
+    deprecation_notes: str = r"(?!)"
+    """In the docstring or leading comment."""
+    test_names: str = r"(?!)"
+    test_marks: str = r"(?!)"
+    """In the decorators, attributes or signature."""
+    upgrades: tuple[str, str] | None = _field(default=None)
+    """(regular expression, language): a file in which it is found is read as that language instead."""
+
+    @property
+    def grammars(self) -> frozenset[str]:
+        return frozenset(self.suffixes.values())
 
 
-def _language(name: str, suffixes: str, **others: str) -> Language:
-    """A language whose own grammar reads `suffixes`; `others` maps further grammars to the suffixes they read."""
-    grammars = {name: suffixes, **others}
-    return Language(name, {suffix: grammar for grammar, them in grammars.items() for suffix in them.split()})
+def _suffixes(**grammars: str) -> dict[str, str]:
+    return {suffix: grammar for grammar, suffixes in grammars.items() for suffix in suffixes.split()}
 
+
+_C_LITERALS = _literals(
+    number="number_literal",
+    string="string_literal raw_string_literal system_lib_string",
+    char="char_literal",
+    bool="true false",
+    text="preproc_arg",
+)
+_C_IDENTIFIERS = _words("identifier field_identifier type_identifier statement_identifier namespace_identifier")
+_C_DEPRECATION = r"\[\[\s*(gnu::)?deprecated|__attribute__\s*\(\(\s*_*deprecated|__declspec\s*\(\s*deprecated"
+_C_TESTS = r"^(test_\w*|TEST(_[A-Z]+)*|TYPED_TEST(_P)?|SCENARIO|BENCHMARK(_[A-Z]+)*)$"
+_JS_IDENTIFIERS = _words(
+    "identifier property_identifier private_property_identifier shorthand_property_identifier "
+    "shorthand_property_identifier_pattern statement_identifier type_identifier"
+)
+_JS_LITERALS = _literals(number="number", string="string jsx_text", bool="true false", regex="regex")
+_JS_SILENT = _words("comment html_comment hash_bang_line string_fragment escape_sequence `")
+_JS_TERMINATED = _words(
+    "expression_statement variable_declaration lexical_declaration return_statement throw_statement break_statement "
+    "continue_statement debugger_statement do_statement import_statement export_statement type_alias_declaration "
+    "function_signature"
+)
+_JS_EXPORT = r"export\s+(default\s+)?(declare\s+)?$"
+_JS_TEST = r"^(test([_A-Z0-9]\w*)?|\w+[Tt]est)$"
 
 LANGUAGES: dict[str, Language] = {
     language.name: language
     for language in (
-        _language("python", ".py .pyi .pyw"),
-        _language("javascript", ".js .jsx .mjs .cjs"),
-        _language("typescript", ".ts .mts .cts", tsx=".tsx"),  # `<T>x` is a cast in one, an element in the other
-        _language("java", ".java"),
-        _language("go", ".go"),
-        _language("rust", ".rs"),
-        _language("c", ".c .h"),
-        _language("cpp", ".cc .cpp .cxx .c++ .hh .hpp .hxx .h++ .ipp .tpp .inl"),
+        Language(
+            name="python",
+            suffixes=_suffixes(python=".py .pyi .pyw"),
+            identifiers=_words("identifier"),
+            literals=_literals(number="integer float", bool="true false"),
+            silent=_words(
+                "comment line_continuation string_start string_content string_end type_conversion format_specifier"
+            ),
+            interpolated=_words("string"),
+            blocks=_words("block"),
+            statement_lists=_words("block module"),
+            kept_commas=_words("tuple tuple_pattern subscript expression_list pattern_list"),
+            deprecation_marks=r"@\s*[\w.]*[Dd]eprecat\w*",
+            deprecation_notes=r"\.\.\s+deprecated::",
+            test_names=r"^(test(_\w*|[A-Z0-9]\w*)?|Test([A-Z0-9_]\w*)?)$",
+        ),
+        Language(
+            name="javascript",
+            suffixes=_suffixes(javascript=".js .jsx .mjs .cjs"),
+            identifiers=_JS_IDENTIFIERS,
+            literals=_JS_LITERALS,
+            silent=_JS_SILENT,
+            interpolated=_words("template_string"),
+            statement_lists=_words("class_body"),
+            terminated=_JS_TERMINATED,
+            lead_in=_JS_EXPORT,
+            deprecation_marks=r"@deprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=_JS_TEST,
+        ),
+        Language(
+            name="typescript",
+            suffixes=_suffixes(
+                typescript=".ts .mts .cts", tsx=".tsx"
+            ),  # `<T>x`: a cast in one, an element in the other
+            identifiers=_JS_IDENTIFIERS,
+            literals=_JS_LITERALS,
+            silent=_JS_SILENT,
+            interpolated=_words("template_string template_literal_type"),
+            statement_lists=_words("class_body interface_body object_type"),
+            terminated=_JS_TERMINATED,
+            kept_commas=_words("tuple_type"),
+            lead_in=_JS_EXPORT,
+            deprecation_marks=r"@deprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=_JS_TEST,
+        ),
+        Language(
+            name="java",
+            suffixes=_suffixes(java=".java"),
+            identifiers=_words("identifier type_identifier"),
+            literals=_literals(
+                number="decimal_integer_literal hex_integer_literal octal_integer_literal binary_integer_literal "
+                "decimal_floating_point_literal hex_floating_point_literal",
+                string="string_literal",
+                char="character_literal",
+                bool="true false",
+            ),
+            silent=_words("line_comment block_comment"),
+            deprecation_marks=r"@(java\.lang\.)?Deprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=r"^(Test[A-Z]\w*|\w+Tests?|test[A-Z_]\w*)$",
+            test_marks=r"@([\w.]+\.)?(Test|ParameterizedTest|RepeatedTest|TestFactory|TestTemplate)\b",
+        ),
+        Language(
+            name="go",
+            suffixes=_suffixes(go=".go"),
+            identifiers=_words("identifier field_identifier type_identifier package_identifier label_name"),
+            literals=_literals(
+                number="int_literal float_literal imaginary_literal",
+                string="interpreted_string_literal raw_string_literal",
+                char="rune_literal",
+                bool="true false",
+            ),
+            silent=_words("comment"),
+            statement_lists=_words(
+                "source_file statement_list field_declaration_list interface_type import_spec_list const_declaration "
+                "var_declaration var_spec_list type_declaration"
+            ),
+            lead_in=r"^\s*type\s+$",
+            deprecation_notes=r"(?m)^Deprecated: ",
+            test_names=r"^(Test|Benchmark|Fuzz|Example)(?![a-z])\w*$",
+        ),
+        Language(
+            name="rust",
+            suffixes=_suffixes(rust=".rs"),
+            identifiers=_words("identifier field_identifier type_identifier shorthand_field_identifier metavariable"),
+            literals=_literals(
+                number="integer_literal float_literal",
+                string="string_literal raw_string_literal",
+                char="char_literal",
+                bool="boolean_literal",
+            ),
+            silent=_words("line_comment block_comment"),
+            kept_commas=_words("tuple_expression tuple_pattern tuple_type token_tree token_tree_pattern"),
+            deprecation_marks=r"#\[\s*deprecated\b",
+            test_names=r"^test_\w*$",
+            test_marks=r"#\[\s*(\w+\s*::\s*)*(test|rstest|test_case|bench|cfg\(test\))",
+        ),
+        Language(
+            name="c",
+            suffixes=_suffixes(c=".c .h"),
+            identifiers=_C_IDENTIFIERS,
+            literals=_C_LITERALS,
+            silent=_words("comment \n"),
+            deprecation_marks=_C_DEPRECATION,
+            deprecation_notes=r"[@\\]deprecated\b",
+            test_names=_C_TESTS,
+            upgrades=(
+                r"(?m)^\s*(class\s+\w+[^;()]*[{:]|namespace\b[^;]*\{|template\s*<|(public|private|protected)\s*:)",
+                "cpp",
+            ),
+        ),
+        Language(
+            name="cpp",
+            suffixes=_suffixes(cpp=".cc .cpp .cxx .c++ .hh .hpp .hxx .h++ .ipp .tpp .inl"),
+            identifiers=_C_IDENTIFIERS,
+            literals=_C_LITERALS,
+            silent=_words("comment \n"),
+            deprecation_marks=_C_DEPRECATION,
+            deprecation_notes=r"[@\\]deprecated\b",
+            test_names=_C_TESTS,
+        ),
     )
 }
 
-_BY_SUFFIX = {
-    suffix: (language.name, grammar)
-    for language in LANGUAGES.values()
-    for suffix, grammar in language.grammar_of_suffix.items()
-}
+_BY_SUFFIX = {suffix: (row.name, grammar) for row in LANGUAGES.values() for suffix, grammar in row.suffixes.items()}
 _UNKNOWN = (None, None)
 
 

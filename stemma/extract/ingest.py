@@ -1,0 +1,200 @@
+"""Every file content a repository names, read once: contents from git, columns from workers, rows into Postgres.
+
+How one content is read lives in `extractor`; which contents a repository names was told by `stemma.git`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import polars as pl
+
+from stemma.config import Settings, worker_count
+from stemma.engine import Crashed, map_batches
+from stemma.extract.extractor import EXTRACTOR_VERSION, Columns, Extracted, File, Limits, crashed, extract
+from stemma.extract.languages import grammar_of
+from stemma.git.objects import read_blobs
+from stemma.git.repository import Repository
+from stemma.progress import Phase, phase
+from stemma.store.postgres import Database, Transaction
+from stemma.tables import blobs, patterns, polars_schema, snippets
+
+BATCH_BYTES = 2 << 20
+BATCH_FILES = 400
+GROUP_SNIPPETS = 20_000
+GROUP_FILES = 4_000
+REMEMBERED_PATTERNS = 500_000
+
+# A content that could not be had may be had the next time, from this repository or another; one that was too large may
+# fit under a new setting. All other rows stand until the extractor changes.
+_TO_READ = """
+SELECT DISTINCT ON (named.blob_oid) named.blob_oid, named.path, known.reason AS known_reason,
+       coalesce(max(named.n_bytes) OVER (PARTITION BY named.blob_oid), 0) AS n_bytes
+FROM (
+    SELECT new_blob AS blob_oid, path, NULL::bigint AS n_bytes FROM stemma.file_changes
+    WHERE repo_id = $1 AND new_blob IS NOT NULL
+    UNION ALL
+    SELECT blob_oid, path, n_bytes FROM stemma.files
+    WHERE repo_id = $1 AND language IS NOT NULL AND category IN ('source', 'vendored', 'generated', 'minified')
+) AS named
+LEFT JOIN stemma.blobs AS known ON known.blob_oid = named.blob_oid AND known.extractor_version = $2
+WHERE known.blob_oid IS NULL OR known.reason IN ('missing', 'corrupt', 'changed', 'not_a_file', 'too_large')
+ORDER BY named.blob_oid, named.path COLLATE "C"
+"""
+_HAS_OLDER = "SELECT EXISTS (SELECT FROM stemma.blobs WHERE extractor_version <> $1) AS has_older"
+
+
+@dataclass
+class ExtractCounts:
+    """What one call read and wrote."""
+
+    n_files: int = 0
+    n_parsed: int = 0
+    n_partial: int = 0
+    n_skipped: int = 0
+    n_bytes: int = 0
+    n_snippets: int = 0
+    n_patterns: int = 0
+    """Patterns never seen before."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Files by the reason they were skipped for."""
+
+
+def extract_blobs(db: Database, settings: Settings, repo: Repository) -> ExtractCounts:
+    """Parse every content that the repository's history or head names and this extractor has not yet read.
+
+    A content under several paths is read in the language of the first path. Rows are written in groups of batches, one
+    transaction each: a kill loses the open groups, which the next call reads again. Rows of older extractors are
+    removed in the transaction that brings the new ones.
+
+    Raises:
+        SourceError: the repository is gone.
+        StoreError: Postgres refuses.
+    """
+    to_read = db.read(_TO_READ, [repo.repo_id, EXTRACTOR_VERSION]).sort("path", "blob_oid")
+    counts = ExtractCounts()
+    with phase("parse", repository=repo.name, total=to_read.height, unit="files") as progress:
+        if to_read.is_empty():
+            return counts
+        writer = _Writer(db, counts, progress)
+        limits = Limits(settings.max_file_bytes, settings.parse_timeout_s)
+        work = partial(extract, limits=limits)
+        batches = _batches(_files(repo, to_read, settings.max_file_bytes, progress))
+        for result in map_batches(work, batches, workers=worker_count(settings)):
+            for extracted in _one_by_one(work, result.batch) if isinstance(result, Crashed) else (result,):
+                writer.add(extracted)
+        writer.flush()
+    return counts
+
+
+def _files(repo: Repository, to_read: pl.DataFrame, max_bytes: int, progress: Phase) -> Iterator[File]:
+    """The contents, neighbours by path next to each other: versions of one file share most of their definitions."""
+    columns = (to_read[name].to_list() for name in ("blob_oid", "path", "known_reason", "n_bytes"))
+    by_oid = {oid: (path, known, n_bytes) for oid, path, known, n_bytes in zip(*columns, strict=True)}
+    reasons: dict[str, str] = {}
+    for oid, content in read_blobs(repo, by_oid, max_bytes=max_bytes, reasons=reasons):
+        path, known_reason, n_bytes = by_oid[oid]
+        reason = None if content is not None else reasons.pop(oid, "missing")
+        grammar = grammar_of(path)
+        if grammar is None or (reason is not None and reason == known_reason):
+            progress.advance()
+        else:
+            yield File(oid, grammar, content, n_bytes, reason)
+
+
+def _batches(files: Iterable[File]) -> Iterator[list[File]]:
+    batch: list[File] = []
+    n_bytes = 0
+    for file in files:
+        batch.append(file)
+        n_bytes += len(file.content or b"")
+        if n_bytes >= BATCH_BYTES or len(batch) >= BATCH_FILES:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _one_by_one(work: partial[Extracted], batch: list[File]) -> Iterator[Extracted]:
+    """A batch that killed its worker, again: the files that do it alone are named, the others read."""
+    for result in map_batches(work, ([file] for file in batch), workers=2, in_process_below=0):
+        yield crashed(result.batch) if isinstance(result, Crashed) else result
+
+
+class _Writer:
+    """Gathers results and writes them in groups."""
+
+    def __init__(self, db: Database, counts: ExtractCounts, progress: Phase) -> None:
+        self._db = db
+        self._counts = counts
+        self._progress = progress
+        self._has_older = bool(db.read(_HAS_OLDER, [EXTRACTOR_VERSION])["has_older"][0])
+        self._written: set[str] = set()  # patterns known to be in the database
+        self._clear()
+
+    def _clear(self) -> None:
+        self._blobs: list[pl.DataFrame] = []
+        self._snippets: list[pl.DataFrame] = []
+        self._patterns: list[pl.DataFrame] = []
+
+    def add(self, extracted: Extracted) -> None:
+        self._blobs.append(_frame(extracted.blobs, polars_schema(blobs)))
+        self._snippets.append(_frame(extracted.snippets, polars_schema(snippets)))
+        new_patterns = _frame(extracted.patterns, polars_schema(patterns))
+        self._patterns.append(new_patterns.filter(~pl.col("pattern_id").is_in(self._written)))
+        n_files, n_snippets = sum(map(len, self._blobs)), sum(map(len, self._snippets))
+        if n_files >= GROUP_FILES or n_snippets >= GROUP_SNIPPETS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered. Rows go in key order, so that two runs at once cannot wait for each other."""
+        if not self._blobs:
+            return
+        version = pl.lit(EXTRACTOR_VERSION).alias("extractor_version")
+        blob_rows = pl.concat(self._blobs).with_columns(version).sort("blob_oid")
+        snippet_rows = pl.concat(self._snippets).with_columns(version).sort("blob_oid", "ordinal")
+        pattern_rows = (
+            pl.concat(self._patterns).unique("pattern_id", keep="first", maintain_order=True).sort("pattern_id")
+        )
+        with self._db.transaction() as transaction:
+            self._remove_replaced(transaction, blob_rows.select("blob_oid"))
+            transaction.insert(blobs, blob_rows, "nothing")
+            transaction.insert(snippets, snippet_rows, "nothing")
+            counters = (pl.lit(0).alias("n_live"), pl.lit(0).alias("n_repositories"))
+            n_patterns = transaction.insert(patterns, pattern_rows.with_columns(counters), "nothing")
+        self._tell(blob_rows, snippet_rows.height, n_patterns)
+        if len(self._written) > REMEMBERED_PATTERNS:
+            self._written.clear()
+        self._written.update(pattern_rows["pattern_id"])
+        self._clear()
+
+    def _remove_replaced(self, transaction: Transaction, oids: pl.DataFrame) -> None:
+        with transaction.staged("read_blobs", oids) as read:
+            older = f"USING {read} AS read WHERE known.blob_oid = read.blob_oid AND known.extractor_version <> $1"
+            if self._has_older:
+                transaction.execute(f"DELETE FROM stemma.snippets AS known {older}", [EXTRACTOR_VERSION])
+                transaction.execute(f"DELETE FROM stemma.blobs AS known {older}", [EXTRACTOR_VERSION])
+            transaction.execute(
+                f"DELETE FROM stemma.blobs AS known USING {read} AS read "
+                "WHERE known.blob_oid = read.blob_oid AND known.n_snippets = 0 AND known.status = 'skipped'"
+            )
+
+    def _tell(self, blob_rows: pl.DataFrame, n_snippets: int, n_patterns: int) -> None:
+        counts, by_status = self._counts, dict(blob_rows["status"].value_counts().iter_rows())
+        counts.n_files += blob_rows.height
+        counts.n_parsed += by_status.get("parsed", 0)
+        counts.n_partial += by_status.get("partial", 0)
+        counts.n_skipped += by_status.get("skipped", 0)
+        counts.n_bytes += int(blob_rows["n_bytes"].sum())
+        counts.n_snippets += n_snippets
+        counts.n_patterns += n_patterns
+        reasons = blob_rows.filter(pl.col("status") == "skipped")["reason"].value_counts()
+        for reason, n in reasons.iter_rows():
+            counts.skipped[reason] = counts.skipped.get(reason, 0) + n
+        self._progress.advance(blob_rows.height)
+
+
+def _frame(columns: Columns, schema: pl.Schema) -> pl.DataFrame:
+    return pl.DataFrame(columns, schema={name: schema[name] for name in columns})

@@ -1,0 +1,257 @@
+"""What is compared: the exact text, the normal form, its windows and its words. The one place that defines them.
+
+Finding the definitions lives in `definitions`, comparing them in `stemma.match`.
+
+**Exact text** (`exact_hash`): the bytes of the definition, decorators included, with spaces, tabs and form feeds
+before a line end and at the end removed, and every line end made LF. Indentation counts: a method moved one level
+deeper has another exact hash and the same pattern.
+
+**Normal form** (`pattern_id`): the leaves of the syntax tree in order, as tokens, where
+- comments, blank lines, line continuations and docstrings (a bare string as a statement of a Python block) are gone;
+- an identifier is the number of its first use in the definition, the definition's own name included, so renaming
+  consistently changes nothing and swapping two names does;
+- a literal is its type: number, string, char, bool, regex. Adjacent strings are one. A string with expressions in it is
+  a string followed by the expressions. `None`, `null`, `nil`, `this` and types spelt by keywords stay as they are;
+- what layout says is written out: Python's blocks get braces, and a statement's end is a semicolon in the languages
+  that need not write one; a comma before a closing bracket is gone unless it has a meaning there (`(a,)`).
+Operators, keywords, brackets and the order of everything stay. The id is over the language and these tokens.
+
+**Windows** (`shingles`): 32-bit hashes of every 5 neighbouring tokens, with each identifier as one and the same symbol:
+numbered by first use, one inserted line would renumber, and so change, every window after it. Distinct, sorted; none
+when there are fewer than 5 tokens.
+
+**Words** (`sub_tokens`): the identifiers split at underscores, case changes and digits; lower case, distinct, sorted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+from tree_sitter import Node
+
+from stemma.extract.grammars import (
+    CLOSER,
+    IDENTIFIER,
+    INTERPOLATED,
+    NAMED,
+    SEPARATOR,
+    SILENT,
+    STRING_LITERAL,
+    Grammar,
+    ParseTimeout,
+)
+from stemma.extract.languages import STRING
+from stemma.ids import content_id
+
+WINDOW_TOKENS = 5
+TRIVIAL_TOKENS = 30
+"""Below this a pattern is a getter, a setter or a one-liner: too small for its equality to mean anything."""
+NAME_BYTES = 256
+SUB_TOKEN_CHARS = 64
+
+_MARK = "\x01"  # begins an identifier's token; no other token begins so
+_LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
+_SUB_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_CHECK_EVERY = 4096
+_CACHED_CODES = 100_000
+
+
+def exact_hash(text: bytes) -> str:
+    """Hash of the exact text."""
+    if b"\r" in text or b" \n" in text or b"\t\n" in text or b"\f\n" in text or b"\v\n" in text:
+        text = _LAYOUT.sub(b"\n", text)
+    return content_id(text.rstrip())
+
+
+def is_trivial(n_tokens: int) -> bool:
+    """Whether a normal form of so many tokens is too small to be worth matching."""
+    return n_tokens < TRIVIAL_TOKENS
+
+
+class _Renaming(dict[str, str]):
+    def __init__(self) -> None:
+        self.n_names = 0
+
+    def __missing__(self, token: str) -> str:
+        renamed = token
+        if token[0] == _MARK:
+            renamed = f"{_MARK}{self.n_names}"
+            self.n_names += 1
+        self[token] = renamed
+        return renamed
+
+
+def pattern_id(language: str, tokens: Sequence[str]) -> str:
+    """Hash of the language and the normal form of a token sequence."""
+    return content_id(language, "\0".join(map(_Renaming().__getitem__, tokens)))
+
+
+class _Codes(dict[str, int]):
+    def __missing__(self, token: str) -> int:
+        symbol = _MARK if token[0] == _MARK else token
+        code = int.from_bytes(blake2b(symbol.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+        if len(self) >= _CACHED_CODES:
+            self.clear()
+        self[token] = code
+        return code
+
+
+_CODES = _Codes()
+_FACTOR = 0x9E3779B97F4A7C15  # odd, so multiplying by it loses nothing modulo 2**64
+
+
+def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Sorted distinct hashes of the windows: the high half of a polynomial hash modulo 2**64 over token hashes."""
+    n_windows = len(tokens) - WINDOW_TOKENS + 1
+    if n_windows < 1:
+        return np.empty(0, np.int32)
+    codes = np.fromiter(map(_CODES.__getitem__, tokens), np.uint64, len(tokens))
+    hashes = np.zeros(n_windows, np.uint64)
+    for offset in range(WINDOW_TOKENS):
+        hashes *= np.uint64(_FACTOR)
+        hashes += codes[offset : offset + n_windows]
+    return np.unique((hashes >> np.uint64(32)).astype(np.uint32).view(np.int32))
+
+
+@lru_cache(maxsize=50_000)
+def _split(identifier: str) -> tuple[str, ...]:
+    return tuple(part.lower()[:SUB_TOKEN_CHARS] for part in _SUB_TOKEN.findall(identifier))
+
+
+def sub_tokens(tokens: Sequence[str]) -> list[str]:
+    """Sorted distinct words of the identifiers."""
+    return sorted({part for token in set(tokens) if token[0] == _MARK for part in _split(token[1:])})
+
+
+def bounded_name(name: bytes) -> str:
+    """The name as text; one that is too long is cut, and told from others that begin alike by its hash."""
+    if len(name) > NAME_BYTES:
+        return f"{name[: NAME_BYTES - 40].decode('utf-8', 'replace')}~{content_id(name)}"
+    return name.decode("utf-8", "replace")
+
+
+def token_sequences(
+    grammar: Grammar,
+    source: bytes,
+    parts: Sequence[Node],
+    inner: dict[int, tuple[int, int]],
+    is_late: Callable[[], bool],
+) -> tuple[list[str], dict[int, list[str]]]:
+    """Tokens of the nodes `parts`, in order, and of the definitions inside them, in one walk.
+
+    Args:
+        grammar: the grammar that made the nodes.
+        source: what they were parsed from.
+        parts: the nodes of one definition: its attributes, then itself.
+        inner: node id -> (key, first byte) of each definition inside whose tokens are wanted too; the first byte is
+            its first attribute's, where it has one, else its own.
+        is_late: asked now and then.
+
+    Returns:
+        The tokens of all parts, and key -> tokens of each inner definition.
+
+    Raises:
+        ParseTimeout: `is_late` said yes.
+    """
+    tokens: list[str] = []
+    found: dict[int, list[str]] = {}
+    token_at: dict[int, int] = {}  # first byte of an inner definition -> its first token
+    starts = {start for _, start in inner.values()}
+    for part in parts:
+        _walk(grammar, source, part, is_late, inner=inner, starts=starts, token_at=token_at, tokens=tokens, found=found)
+    return tokens, found
+
+
+def _walk(  # noqa: PLR0912, PLR0915 - one loop over every node of a file: a call per node would double its time
+    grammar: Grammar,
+    source: bytes,
+    root: Node,
+    is_late: Callable[[], bool],
+    *,
+    inner: dict[int, tuple[int, int]],
+    starts: set[int],
+    token_at: dict[int, int],
+    tokens: list[str],
+    found: dict[int, list[str]],
+) -> None:
+    actions, texts, lists, blocks = grammar.actions, grammar.texts, grammar.statement_lists, grammar.blocks
+    terminated, kept_commas = grammar.terminated, grammar.kept_commas
+    cursor = root.walk()
+    descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+    emit = tokens.append
+    kinds: list[int] = []  # of the nodes above this one
+    open_inner: list[tuple[int, int, int]] = []  # (depth, key, first token)
+    is_listing = False  # the node above is a list of statements
+    n_nodes = 0
+    while True:
+        n_nodes += 1
+        if not n_nodes % _CHECK_EVERY and is_late():
+            raise ParseTimeout
+        node = cursor.node
+        assert node is not None
+        kind = node.kind_id
+        action = actions[kind] if kind < len(actions) else NAMED  # an error node's kind is 65535
+        if action.__class__ is str:
+            emit(action)  # type: ignore[arg-type]
+        elif action == IDENTIFIER:
+            emit(_MARK + bounded_name(source[node.start_byte : node.end_byte]))
+        elif action == NAMED:
+            if inner:
+                if (
+                    kind not in blocks and (start := node.start_byte) in starts
+                ):  # a block starts where its first child does
+                    token_at.setdefault(start, len(tokens))
+                if (wanted := inner.get(node.id)) is not None:
+                    open_inner.append((len(kinds), wanted[0], token_at.get(wanted[1], len(tokens))))
+            if kind in blocks:
+                emit("{")
+            if descend():
+                kinds.append(kind)
+                is_listing = kind in lists
+                continue
+            if kind in blocks:
+                emit("}")
+            elif text := source[node.start_byte : node.end_byte]:
+                emit(text.decode("utf-8", "replace"))
+        elif action == CLOSER:
+            if tokens and tokens[-1] == "," and kinds and kinds[-1] not in kept_commas:
+                tokens.pop()
+            emit(texts[kind])
+        elif action == SEPARATOR:
+            emit(";" if is_listing else texts[kind])
+            if is_listing and len(tokens) > 1 and tokens[-2] in (";", "{"):
+                tokens.pop()
+        elif action in (STRING_LITERAL, INTERPOLATED):
+            if is_listing and blocks:
+                pass  # a docstring
+            else:
+                if not (tokens and tokens[-1] == STRING) and source[node.start_byte : node.end_byte].strip():
+                    emit(STRING)
+                if action == INTERPOLATED and descend():
+                    kinds.append(kind)
+                    is_listing = False
+                    continue
+        else:
+            assert action == SILENT
+        if is_listing and action != CLOSER and tokens and tokens[-1] not in (";", "{"):
+            emit(";")
+        while not advance():
+            if not kinds:
+                return
+            ascend()
+            kind = kinds.pop()
+            if kind in blocks:
+                emit("}")
+            if kind in terminated and tokens[-1] != ";":
+                emit(";")
+            while open_inner and open_inner[-1][0] == len(kinds):
+                _, key, first = open_inner.pop()
+                found[key] = tokens[first:]
+            is_listing = bool(kinds) and kinds[-1] in lists
+            if is_listing and tokens and tokens[-1] not in (";", "{"):
+                emit(";")

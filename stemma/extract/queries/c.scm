@@ -1,0 +1,7 @@
+(function_definition declarator: (_) @name) @function
+(struct_specifier name: (_) @name body: (_)) @struct
+(union_specifier name: (_) @name body: (_)) @struct
+(enum_specifier name: (_) @name body: (_)) @enum
+(type_definition type: [(struct_specifier !name body: (_)) (union_specifier !name body: (_))] declarator: (_) @name) @struct
+(type_definition type: (enum_specifier !name body: (_)) declarator: (_) @name) @enum
+(comment) @comment

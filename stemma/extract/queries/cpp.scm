@@ -1,0 +1,12 @@
+(function_definition declarator: (_) @name) @function
+(struct_specifier name: (_) @name body: (_)) @struct
+(union_specifier name: (_) @name body: (_)) @struct
+(enum_specifier name: (_) @name body: (_)) @enum
+(type_definition type: [(struct_specifier !name body: (_)) (union_specifier !name body: (_))] declarator: (_) @name) @struct
+(type_definition type: (enum_specifier !name body: (_)) declarator: (_) @name) @enum
+(class_specifier name: (_) @name body: (_)) @class
+(init_declarator declarator: (identifier) @name value: (lambda_expression)) @function
+(namespace_definition name: (_) @name) @scope.namespace
+(template_declaration [(function_definition) (class_specifier) (struct_specifier) (union_specifier) (template_declaration)] @wrapped) @wrapper
+(declaration . type: (_) . (init_declarator value: (lambda_expression)) @wrapped .) @wrapper
+(comment) @comment
