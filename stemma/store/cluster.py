@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 300  # after a kill, recovery replays up to max_wal_size first
 STOP_TIMEOUT_S = 60
 _LOG_BYTES = 10_000_000
+_FULL = re.compile(r"No space left|Check free disk space|wrote only \d+ of \d+ bytes")
 _MIN_SHARED_MEMORY_BYTES = 256 * 1024 * 1024
 
 # Written into postgresql.conf once, so that an owner may tune them. fsync and synchronous_commit stay on.
@@ -107,7 +108,7 @@ class Cluster:
         """The line that says why, out of what a program or the log said."""
         telling = re.findall(r"^.*?(?:FATAL|PANIC|ERROR|error):\s*(.+)$", said, re.MULTILINE)
         why = (telling or said.strip().splitlines() or ["it said nothing"])[-1].strip().rstrip(".")
-        if "No space left" in said:
+        if _FULL.search(said):
             return StoreError(
                 f"{problem} in {self.home}: no space left on its disk.", "Free some, then run the command again."
             )
