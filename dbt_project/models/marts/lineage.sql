@@ -10,13 +10,14 @@ edges as (
 
 ),
 
+-- a pair may be joined by several edges: modified and renamed at once
 parents as (
 
     select
         child_id as node_id,
-        count(*) as n_parents,
-        array_agg(parent_id order by parent_id) as parent_ids,
-        array_agg(edge_type order by parent_id) as parent_edge_types
+        count(distinct parent_id) as n_parents,
+        array_agg(distinct parent_id order by parent_id) as parent_ids,
+        array_agg(distinct edge_type order by edge_type) as parent_edge_types
     from edges
     group by child_id
 
@@ -26,8 +27,8 @@ children as (
 
     select
         parent_id as node_id,
-        count(*) as n_children,
-        array_agg(child_id order by child_id) as child_ids
+        count(distinct child_id) as n_children,
+        array_agg(distinct child_id order by child_id) as child_ids
     from edges
     group by parent_id
 

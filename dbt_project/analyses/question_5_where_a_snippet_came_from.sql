@@ -1,0 +1,47 @@
+-- Where did this snippet come from, and who derives from it?
+-- Asked of the longest-lived version that has both; name another in `asked`, by path and qualified_name or by node_id.
+-- Steps below 0 lead back to what it came from, steps above 0 on to what came from it.
+with recursive asked as (
+    select node_id
+    from lineage
+    where category = 'source'
+    order by least(n_parents, 1) + least(n_children, 1) desc, n_versions desc, version, repository, path, qualified_name
+    limit 1
+),
+
+back (node_id, steps) as (
+    select node_id, 0 from asked
+    union
+    select lineage_edges.parent_id, back.steps - 1
+    from back
+    inner join lineage_edges on back.node_id = lineage_edges.child_id
+    where back.steps > -100
+),
+
+forth (node_id, steps) as (
+    select node_id, 0 from asked
+    union
+    select lineage_edges.child_id, forth.steps + 1
+    from forth
+    inner join lineage_edges on forth.node_id = lineage_edges.parent_id
+    where forth.steps < 100
+),
+
+relatives as (
+    select node_id, max(steps) as steps from back group by node_id
+    union
+    select node_id, min(steps) as steps from forth group by node_id
+)
+
+select
+    relatives.steps,
+    lineage.occurred_at,
+    lineage.repository,
+    lineage.path,
+    lineage.qualified_name,
+    substr(lineage.sha, 1, 10) as sha,
+    nullif(array_to_string(lineage.parent_edge_types, ', '), '') as how,
+    lineage.is_live
+from relatives
+inner join lineage on relatives.node_id = lineage.node_id
+order by relatives.steps, lineage.occurred_at, lineage.path
