@@ -1,0 +1,87 @@
+"""A definition cut out of its file, made readable on its own: how it is wrapped, and by how many lines it moves.
+
+What is read from it lives in the members.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+
+# Modules that a Python definition names without importing them, since its file did: without these imports Ruff and
+# Bandit cannot tell that `subprocess.run` is the standard library's. Whoever binds such a name himself shadows it.
+# Only those it names are written: all of them would cost Bandit a tenth more time.
+_MODULES = (
+    *("asyncio", "contextlib", "contextvars", "ctypes", "dill", "flask", "ftplib", "functools", "hashlib", "httpx"),
+    *("itertools", "jinja2", "jsonpickle", "logging", "mako", "marshal", "math", "os", "pandas", "paramiko", "pickle"),
+    *(
+        "pty",
+        "random",
+        "re",
+        "requests",
+        "shelve",
+        "shutil",
+        "socket",
+        "ssl",
+        "subprocess",
+        "sys",
+        "tarfile",
+        "telnetlib",
+    ),
+    *(
+        "tempfile",
+        "threading",
+        "time",
+        "torch",
+        "urllib.request",
+        "warnings",
+        "xml.dom.minidom",
+        "xml.etree.ElementTree",
+    ),
+    *("xml.sax", "yaml"),
+)
+PYTHON_LINES_BEFORE = 2
+
+_HEADER = re.compile(r"^([ \t]*)(?:@|(?:async[ \t]+)?def\b|class\b)", re.MULTILINE)
+
+# A method stands alone in some grammars and not in others: the first of these in which it parses whole is its form.
+_CONTAINERS: dict[str, tuple[tuple[str, str], ...]] = {
+    "javascript": (("class _ {", "}"), ("({", "})")),
+    "typescript": (("class _ {", "}"), ("({", "})"), ("interface _ {", "}")),
+    "java": (("class _ {", "}"), ("interface _ {", "}"), ("enum _ {", "}")),
+    "rust": (("impl _ {", "}"), ("trait _ {", "}")),
+    "cpp": (("struct _ {", "};"),),
+}
+
+
+def python_module(code: str) -> str:
+    """The definition as a module of its own, `PYTHON_LINES_BEFORE` lines longer; nothing of its text is changed.
+
+    The first line of a decorated method has lost the indentation that its second line still has. It gets it back, and
+    a class around it: dedenting would change the text of multi-line strings.
+    """
+    first = code[: len(code) - len(code.lstrip(" \t"))]
+    headers = _HEADER.findall(code[: 4 * 1024], 0)
+    missing = "" if first or not code.startswith("@") else next((indent for indent in headers[1:2]), "")
+    container = "class _:" if first or missing else ""
+    named = [module for module in _MODULES if f"{module}." in code]
+    preamble = f"import {', '.join(named)}" if named else ""
+    return f"{preamble}\n{container}\n{missing}{code}\n"
+
+
+def write_python(batch: pl.DataFrame, folder: Path) -> Path:
+    """One file a pattern, named by its id, in a new folder below `folder`."""
+    sources = folder / "sources"
+    sources.mkdir()
+    for pattern_id, code in batch.select("pattern_id", "code").iter_rows():
+        (sources / f"{pattern_id}.py").write_bytes(python_module(code).encode("utf-8", "replace"))
+    return sources
+
+
+def forms(language: str, code: str) -> list[tuple[str, int]]:
+    """The definition as it is and inside each container of its language, with the lines that precede it."""
+    if language == "python":
+        return [(python_module(code), PYTHON_LINES_BEFORE)]
+    return [(code, 0)] + [(f"{opening}\n{code}\n{closing}", 1) for opening, closing in _CONTAINERS.get(language, ())]
