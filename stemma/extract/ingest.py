@@ -5,8 +5,8 @@ How one content is read lives in `extractor`; which contents a repository names 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 import polars as pl
@@ -46,35 +46,23 @@ ORDER BY named.blob_oid, named.path COLLATE "C"
 _HAS_OLDER = "SELECT EXISTS (SELECT FROM stemma.blobs WHERE extractor_version <> $1) AS has_older"
 
 
-@dataclass
-class ExtractCounts:
-    """What one call read and wrote."""
-
-    n_files: int = 0
-    n_parsed: int = 0
-    n_partial: int = 0
-    n_skipped: int = 0
-    n_bytes: int = 0
-    n_snippets: int = 0
-    n_patterns: int = 0
-    """Patterns never seen before."""
-    skipped: dict[str, int] = field(default_factory=dict)
-    """Files by the reason they were skipped for."""
-
-
-def extract_blobs(db: Database, settings: Settings, repo: Repository) -> ExtractCounts:
+def extract_blobs(db: Database, settings: Settings, repo: Repository) -> Counter[str]:
     """Parse every content that the repository's history or head names and this extractor has not yet read.
 
     A content under several paths is read in the language of the first path. Rows are written in groups of batches, one
     transaction each: a kill loses the open groups, which the next call reads again. Rows of older extractors are
     removed in the transaction that brings the new ones.
 
+    Returns:
+        Rows written (`n_blobs`, `n_snippets`, `n_patterns`), files by status (`parsed`, `partial`, `skipped`) and
+        by reason (`skipped_binary`, ...), and `bytes` read.
+
     Raises:
         SourceError: the repository is gone.
         StoreError: Postgres refuses.
     """
     to_read = db.read(_TO_READ, [repo.repo_id, EXTRACTOR_VERSION]).sort("path", "blob_oid")
-    counts = ExtractCounts()
+    counts: Counter[str] = Counter({"n_blobs": 0, "n_snippets": 0, "n_patterns": 0})
     with phase("parse", repository=repo.name, total=to_read.height, unit="files") as progress:
         if to_read.is_empty():
             return counts
@@ -126,7 +114,7 @@ def _one_by_one(work: partial[Extracted], batch: list[File]) -> Iterator[Extract
 class _Writer:
     """Gathers results and writes them in groups."""
 
-    def __init__(self, db: Database, counts: ExtractCounts, progress: Phase) -> None:
+    def __init__(self, db: Database, counts: Counter[str], progress: Phase) -> None:
         self._db = db
         self._counts = counts
         self._progress = progress
@@ -182,17 +170,15 @@ class _Writer:
             )
 
     def _tell(self, blob_rows: pl.DataFrame, n_snippets: int, n_patterns: int) -> None:
-        counts, by_status = self._counts, dict(blob_rows["status"].value_counts().iter_rows())
-        counts.n_files += blob_rows.height
-        counts.n_parsed += by_status.get("parsed", 0)
-        counts.n_partial += by_status.get("partial", 0)
-        counts.n_skipped += by_status.get("skipped", 0)
-        counts.n_bytes += int(blob_rows["n_bytes"].sum())
-        counts.n_snippets += n_snippets
-        counts.n_patterns += n_patterns
-        reasons = blob_rows.filter(pl.col("status") == "skipped")["reason"].value_counts()
-        for reason, n in reasons.iter_rows():
-            counts.skipped[reason] = counts.skipped.get(reason, 0) + n
+        skipped = blob_rows.filter(pl.col("status") == "skipped").select("skipped_" + pl.col("reason"))
+        self._counts.update(blob_rows["status"])
+        self._counts.update(skipped["literal"])
+        self._counts.update(
+            n_blobs=blob_rows.height,
+            n_snippets=n_snippets,
+            n_patterns=n_patterns,
+            bytes=int(blob_rows["n_bytes"].sum()),
+        )
         self._progress.advance(blob_rows.height)
 
 
