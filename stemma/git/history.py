@@ -1,0 +1,154 @@
+"""The commits of a repository: which are reachable from HEAD, which stand on its first-parent chain, who made them.
+
+What a commit changed is told in `changes`; what is stored of all this, in `ingest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from stemma.errors import SourceError
+from stemma.git import cat_file, command
+from stemma.git.repository import LEFT_OUT
+
+SUBJECT_CHARACTERS, NAME_CHARACTERS = 500, 200
+# A date is whatever its author's clock or script said. Years that neither Postgres' partitions nor Python's datetime
+# can hold are brought to the nearest that both can; a date that is no number at all becomes the first.
+FIRST_SECOND, LAST_SECOND = 0, 253_402_300_799  # 1970-01-01, 9999-12-31T23:59:59
+
+_FIELDS = ("sha", "parents", "author_name", "author_email", "authored_at", "committed_at", "subject")
+_FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+
+
+@dataclass
+class Damage:
+    """Objects that could not be read, and the commits left out or cut short because of them."""
+
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str | None:
+        """One sentence, or None when all is whole."""
+        if not self.missing:
+            return None
+        named = ", ".join(sorted(self.missing)[:3]) + (", ..." if len(self.missing) > 3 else "")
+        return f"{len(self.missing)} objects are missing or corrupt ({named}); what hangs on them is {LEFT_OUT}"
+
+
+def head_commit(git_dir: Path) -> str | None:
+    """Id of HEAD's commit; None where there is no commit yet.
+
+    Raises:
+        SourceError: not a git repository, or HEAD's commit itself cannot be read.
+    """
+    answer = command.run(git_dir, "rev-parse", "--verify", "--quiet", "HEAD")
+    sha = answer.output.strip()
+    if answer.code != 0:
+        if command.run(git_dir, "rev-parse", "--git-dir").code != 0:
+            raise SourceError(f"{git_dir} is not a git repository: {answer.message}.", "Check the path.")
+        return None
+    kind = command.run(git_dir, "cat-file", "-t", sha)
+    if kind.output.strip() != "commit":
+        raise SourceError(
+            f"HEAD of {git_dir} is {sha}, which cannot be read.", "Run `git fsck` in it, or clone it again."
+        )
+    return sha
+
+
+def shallow_commits(git_dir: Path) -> list[str]:
+    """Commits at which a shallow clone was cut off, sorted; empty when its history is whole."""
+    answer = command.run(git_dir, "rev-parse", "--path-format=absolute", "--git-path", "shallow")
+    try:
+        return sorted(Path(answer.output.strip()).read_text("ascii").split())
+    except FileNotFoundError:
+        return []
+
+
+def first_parent_chain(git_dir: Path, head: str, damage: Damage) -> list[str]:
+    """HEAD's first-parent chain, oldest first. Where a commit is missing the chain begins after it."""
+    with command.stream(git_dir, "rev-list", "--first-parent", head) as listed:
+        chain = [sha for block in listed.line_blocks() for sha in block]
+    if listed.code != 0:
+        parents = _reachable(git_dir, head, damage)
+        chain, sha = [], head
+        while sha in parents:
+            chain.append(sha)
+            sha = parents[sha][0] if parents[sha] else ""
+    return chain[::-1]
+
+
+def commits(git_dir: Path, head: str, known_head: str | None, damage: Damage) -> Iterator[pl.DataFrame]:
+    """Batches of the commits reachable from `head` and not from `known_head`: sha, parents, author, dates, subject.
+
+    Where a commit is missing the batches begin again with all that can be reached without it: a commit may come twice.
+    """
+    wanted = [head, *([f"^{known_head}"] if known_head else [])]
+    with command.stream(git_dir, "rev-list", "--no-commit-header", _FORMAT, "--stdin", lines=wanted) as listed:
+        yield from map(_parse, listed.line_blocks())
+    if listed.code == 0:
+        return
+    reachable = list(_reachable(git_dir, head, damage))
+    arguments = ["--no-walk=unsorted", "--no-commit-header", _FORMAT, "--stdin"]
+    with command.stream(git_dir, "rev-list", *arguments, lines=reachable) as listed:
+        yield from map(_parse, listed.line_blocks())
+    if listed.code != 0:
+        raise SourceError(f"The history of {git_dir} cannot be read: {listed.message}.", "Run `git fsck` in it.")
+
+
+def real_parents(git_dir: Path, shas: list[str]) -> dict[str, list[str]]:
+    """Parents as the commit itself names them, where git hides those beyond a shallow boundary."""
+    return dict(_parents(git_dir, shas))
+
+
+def _parse(lines: list[str]) -> pl.DataFrame:
+    text = pl.col("line").str.split_exact("\0", len(_FIELDS) - 1).struct.rename_fields(list(_FIELDS))
+    frame = pl.DataFrame({"line": lines}).select(text.alias("record")).unnest("record")
+    return frame.select(
+        "sha",
+        pl.col("parents").str.extract_all("[0-9a-f]+"),
+        pl.col("author_name").str.slice(0, NAME_CHARACTERS),
+        pl.col("author_email").str.slice(0, NAME_CHARACTERS),
+        _timestamp("authored_at"),
+        _timestamp("committed_at"),
+        pl.col("subject").str.slice(0, SUBJECT_CHARACTERS),
+    )
+
+
+def _timestamp(name: str) -> pl.Expr:
+    digits = pl.col(name).str.strip_chars()
+    seconds = (
+        pl.when(digits.str.len_bytes() > 18)
+        .then(LAST_SECOND)
+        .otherwise(digits.cast(pl.Int64, strict=False).fill_null(FIRST_SECOND))
+        .clip(FIRST_SECOND, LAST_SECOND)
+    )
+    return (seconds * 1_000_000).cast(pl.Datetime("us", "UTC")).alias(name)
+
+
+def _reachable(git_dir: Path, head: str, damage: Damage) -> dict[str, list[str]]:
+    """Every readable commit reachable from `head`, with its readable parents, where `rev-list` gives up."""
+    parents = dict(_parents(git_dir, cat_file.all_of_kind(git_dir, "commit")))
+    found: dict[str, list[str]] = {}
+    pending, missing = [head], set(damage.missing)
+    while pending:
+        sha = pending.pop()
+        if sha in found or sha in missing:
+            continue
+        if sha not in parents:
+            missing.add(sha)
+            continue
+        found[sha] = [parent for parent in parents[sha] if parent in parents]
+        pending += parents[sha]
+    damage.missing = sorted(missing)
+    return found
+
+
+def _parents(git_dir: Path, shas: list[str]) -> Iterator[tuple[str, list[str]]]:
+    for header, content in cat_file.contents(git_dir, shas):
+        if content is not None and header.kind == "commit":
+            lines = content.partition(b"\n\n")[0].split(b"\n")
+            yield header.oid, [line[7:].decode() for line in lines if line.startswith(b"parent ")]

@@ -1,0 +1,73 @@
+"""What Stemma forgets with a repository: everything that only it held. Registration is in `registry`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stemma.git.fetch import discard
+from stemma.git.repository import Repository
+from stemma.store.postgres import Database, Transaction
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What was forgotten; the vectors of `pattern_ids` are for the caller to delete."""
+
+    n_commits: int
+    n_blobs: int
+    n_snippets: int
+    n_patterns: int
+    pattern_ids: list[str] = field(repr=False)
+
+
+# Contents of the repository, before its rows go.
+_HELD = (
+    "SELECT old_blob AS blob_oid FROM stemma.file_changes WHERE repo_id = $1 AND old_blob IS NOT NULL "
+    "UNION SELECT new_blob FROM stemma.file_changes WHERE repo_id = $1 AND new_blob IS NOT NULL "
+    "UNION SELECT blob_oid FROM stemma.files WHERE repo_id = $1"
+)
+_STILL_NAMED = (
+    "SELECT old_blob AS blob_oid FROM stemma.file_changes WHERE old_blob IS NOT NULL "
+    "UNION SELECT new_blob FROM stemma.file_changes WHERE new_blob IS NOT NULL "
+    "UNION SELECT blob_oid FROM stemma.files"
+)
+
+
+def forget(db: Database, repo: Repository) -> Removal:
+    """Delete the repository, its history and lineage, then the contents no other repository names, then the patterns
+    no content holds, with their votes, matches and embeddings: all in one transaction. Its clone goes last.
+
+    A folder or repository registered by path is not touched.
+    """
+    with db.transaction() as transaction:
+        transaction.read("SELECT 1 FROM stemma.repositories WHERE repo_id = $1 FOR UPDATE", [repo.repo_id])
+        removal = _forget(transaction, repo.repo_id)
+    discard(repo)
+    return removal
+
+
+def _forget(transaction: Transaction, repo_id: str) -> Removal:
+    transaction.execute("CREATE TEMPORARY TABLE doomed_blobs (blob_oid text) ON COMMIT DROP")
+    transaction.execute("CREATE TEMPORARY TABLE doomed_patterns (pattern_id text) ON COMMIT DROP")
+    transaction.execute(f"INSERT INTO pg_temp.doomed_blobs {_HELD}", [repo_id])
+    n_commits = transaction.read("SELECT count(*) AS n FROM stemma.commits WHERE repo_id = $1", [repo_id]).item()
+    transaction.execute("DELETE FROM stemma.lineage_events WHERE repo_id = $1", [repo_id])
+    transaction.execute("DELETE FROM stemma.repositories WHERE repo_id = $1", [repo_id])
+    transaction.execute(f"DELETE FROM pg_temp.doomed_blobs d USING ({_STILL_NAMED}) k WHERE d.blob_oid = k.blob_oid")
+    n_snippets = transaction.execute(
+        "WITH gone AS (DELETE FROM stemma.snippets s USING pg_temp.doomed_blobs d WHERE s.blob_oid = d.blob_oid "
+        "RETURNING s.pattern_id) INSERT INTO pg_temp.doomed_patterns SELECT pattern_id FROM gone"
+    )
+    n_blobs = transaction.execute(
+        "DELETE FROM stemma.blobs b USING pg_temp.doomed_blobs d WHERE b.blob_oid = d.blob_oid"
+    )
+    gone = transaction.read(
+        "DELETE FROM stemma.patterns p USING (SELECT DISTINCT pattern_id FROM pg_temp.doomed_patterns) d "
+        "WHERE p.pattern_id = d.pattern_id "
+        "AND NOT EXISTS (SELECT FROM stemma.snippets s WHERE s.pattern_id = p.pattern_id) RETURNING p.pattern_id"
+    )
+    transaction.execute(
+        "DELETE FROM stemma.families f "
+        "WHERE NOT EXISTS (SELECT FROM stemma.family_members m WHERE m.family_id = f.family_id)"
+    )
+    return Removal(int(n_commits), n_blobs, n_snippets, gone.height, gone["pattern_id"].to_list())
