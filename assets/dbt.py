@@ -4,14 +4,13 @@ The specs come from the models' own YAML and SQL: loading the code location must
 have to be built first and could be stale. `tests/assets/test_dbt.py` holds them against the manifest dbt makes.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,13 @@ from dagster import (
     MaterializeResult,
     ResourceParam,
     TableColumn,
-    TableMetadataSet,
     TableSchema,
     multi_asset,
 )
-from stemma.config import Settings
-from stemma.store.postgres import Database
 
 from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
+from stemma.config import Settings
+from stemma.store.postgres import Database
 
 PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
 CHECK = "dbt_tests"
@@ -61,7 +59,7 @@ class Model:
 
 
 def read_models(project_dir: Path = PROJECT_DIR) -> dict[str, Model]:
-    """The models of a dbt project by name, read from `models/<layer>/**/<name>.{yml,sql}`."""
+    """The models of a dbt project by name, parents first, read from `models/<layer>/**/<name>.{yml,sql}`."""
     found = {}
     for yaml_path in sorted((project_dir / "models").rglob("*.yml")):
         layer = yaml_path.relative_to(project_dir / "models").parts[0]
@@ -75,12 +73,15 @@ def read_models(project_dir: Path = PROJECT_DIR) -> dict[str, Model]:
                 refs=frozenset(ref for ref, _ in references if ref),
                 sources=frozenset(source for _, source in references if source),
             )
-    return found
+    order = TopologicalSorter({name: model.refs for name, model in found.items()}).static_order()
+    return {name: found[name] for name in order}
 
 
 def _column(entry: dict[str, Any]) -> TableColumn:
     return TableColumn(
-        name=entry["name"], type=entry.get("data_type", "unknown"), description=" ".join(entry.get("description", "").split())
+        name=entry["name"],
+        type=entry.get("data_type", "unknown"),
+        description=" ".join(entry.get("description", "").split()),
     )
 
 
@@ -96,7 +97,10 @@ def _spec(model: Model) -> AssetSpec:
         owners=[OWNER],
         kinds={"dbt", "postgres"},
         deps=[MODELS[ref].key for ref in sorted(model.refs)] + [AssetKey(source) for source in sorted(model.sources)],
-        metadata=TableMetadataSet(column_schema=TableSchema(columns=list(model.columns)), table_name=model.relation),
+        metadata={
+            "dagster/column_schema": TableSchema(columns=list(model.columns)),
+            "dagster/table_name": model.relation,
+        },
         automation_condition=WHEN_UPSTREAM_IS_SOUND,
         skippable=True,  # dbt skips what stands behind a failed test
     )
@@ -189,7 +193,9 @@ def _check(model: Model, model_status: str, tests: list[str], status: dict[str, 
         check_name=CHECK,
         passed=model_status == "success" and not failed,
         description=(
-            f"dbt says {model_status}" if model_status != "success" else f"{len(failed)} of {len(tests)} dbt tests failed"
+            f"dbt says {model_status}"
+            if model_status != "success"
+            else f"{len(failed)} of {len(tests)} dbt tests failed"
         ),
         metadata={"n_tests": len(tests), "n_failed": len(failed), "failed": failed},
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +18,9 @@ from dagster import (
     PartitionsDefinition,
     TableColumn,
     TableColumnConstraints,
-    TableMetadataSet,
     TableSchema,
 )
+
 from stemma import progress, runs
 from stemma.errors import SourceError, StemmaError
 from stemma.git import registry
@@ -53,7 +55,7 @@ def table_spec(
         deps=deps or [],
         partitions_def=partitions_def,
         automation_condition=automation,
-        metadata=TableMetadataSet(column_schema=column_schema(table), table_name=str(table.fullname)),
+        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": str(table.fullname)},
     )
 
 
@@ -99,26 +101,31 @@ def _explained() -> Iterator[None]:
 
 
 def for_each_repository(
-    context: AssetExecutionContext, database: Database, work: Callable[[registry.Repository], Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Sum of the counts of `work` over the run's repositories.
+    context: AssetExecutionContext, database: Database, work: Callable[[registry.Repository], Any]
+) -> dict[str, int]:
+    """Sum of the counts of `work` (a dict or a dataclass of them) over the run's repositories.
 
     A repository that cannot be read is named in the log and in its row, and the others go on.
     """
-    total: dict[str, Any] = {}
+    total: Counter[str] = Counter()
     for name in context.partition_keys:
         try:
-            counts = work(registry.find(database, name))
+            total.update(as_counts(work(registry.find(database, name))))
         except SourceError as error:
             context.log.warning(f"{name}: {error}")
             registry.mark(database, name, "broken", error.problem)
-            continue
-        for key, value in counts.items():
-            total[key] = total.get(key, 0) + value
-    return total
+    return dict(total)
 
 
-def materialised(database: Database, table: sa.Table, counts: Mapping[str, Any], key: str | None = None) -> MaterializeResult[Any]:
+def as_counts(result: Any) -> dict[str, int]:
+    """The whole numbers of what a room's function returned."""
+    values = asdict(result) if is_dataclass(result) and not isinstance(result, type) else dict(result)
+    return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+def materialised(
+    database: Database, table: sa.Table, counts: Mapping[str, Any], key: str | None = None
+) -> MaterializeResult[Any]:
     """The result of an asset: the table's rows now, and what this run did as numbers worth plotting."""
     n_rows = int(database.read(f"SELECT count(*) FROM {table.fullname}").item())
     return MaterializeResult(asset_key=key or table.name, metadata={"dagster/row_count": n_rows, **counts})

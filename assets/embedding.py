@@ -1,15 +1,13 @@
 """Assets of what a pattern looks like: which patterns are live, and their vectors."""
 
-from __future__ import annotations
-
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+
+from assets.declare import materialised, measured, table_spec
 from stemma import tables
 from stemma.embed.base import Embedder
 from stemma.embed.patterns import embed_patterns, refresh_patterns
 from stemma.store.postgres import Database
 from stemma.store.vectors import Vectors
-
-from assets.declare import materialised, measured, table_spec
 
 GROUP = "embedding"
 

@@ -1,14 +1,12 @@
 """Assets of what became of code: the outcomes that git tells."""
 
-from __future__ import annotations
-
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
-from stemma import tables
-from stemma.feedback.outcomes import update_outcomes
-from stemma.store.postgres import Database
 
 from assets.declare import for_each_repository, materialised, measured, table_spec
 from assets.partitions import REPOSITORIES, SINGLE_RUN
+from stemma import tables
+from stemma.feedback.outcomes import update_outcomes
+from stemma.store.postgres import Database
 
 
 @multi_asset(

@@ -1,8 +1,11 @@
 """Assets of what is read from outside: repositories, their history, the code in it, the events of agents."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+
+from assets.declare import for_each_repository, materialised, measured, table_spec
+from assets.partitions import DAYS, REPOSITORIES, SINGLE_RUN
 from stemma import tables
 from stemma.config import Settings
 from stemma.extract.ingest import extract_blobs
@@ -12,11 +15,7 @@ from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database
 from stemma.track import spool
 
-from assets.declare import for_each_repository, materialised, measured, table_spec
-from assets.partitions import DAYS, REPOSITORIES, SINGLE_RUN
-
 GROUP = "ingestion"
-Results = tuple[MaterializeResult, ...]
 
 
 @multi_asset(
@@ -43,10 +42,10 @@ def repositories(
 )
 def history(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
-) -> Results:
+) -> Iterator[MaterializeResult]:
     with measured(context, database, "history") as counts:
         counts |= for_each_repository(context, database, lambda repo: ingest_history(database, settings, repo))
-    return tuple(materialised(database, table, counts) for table in (tables.commits, tables.file_changes, tables.files))
+    yield from (materialised(database, table, counts) for table in (tables.commits, tables.file_changes, tables.files))
 
 
 @multi_asset(
@@ -59,10 +58,10 @@ def history(
 )
 def extraction(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
-) -> Results:
+) -> Iterator[MaterializeResult]:
     with measured(context, database, "extraction") as counts:
         counts |= for_each_repository(context, database, lambda repo: extract_blobs(database, settings, repo))
-    return tuple(materialised(database, table, counts) for table in (tables.blobs, tables.snippets))
+    yield from (materialised(database, table, counts) for table in (tables.blobs, tables.snippets))
 
 
 @multi_asset(
@@ -86,8 +85,8 @@ def occurrences(context: AssetExecutionContext, database: ResourceParam[Database
 )
 def events(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
-) -> Results:
+) -> Iterator[MaterializeResult]:
     """Read all that waits in the spool, whatever its day: an event that came late must not be lost."""
     with measured(context, database, "agent_events") as counts:
         counts |= spool.ingest_spool(database, settings)
-    return tuple(materialised(database, table, counts) for table in (tables.agent_events, tables.rejected_events))
+    yield from (materialised(database, table, counts) for table in (tables.agent_events, tables.rejected_events))

@@ -1,14 +1,14 @@
 """Assets of where each element came from: its versions, their derivations, and what happened when."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
-from stemma import tables
-from stemma.lineage.history import update_lineage
-from stemma.store.postgres import Database
 
 from assets.declare import for_each_repository, materialised, measured, table_spec
 from assets.partitions import REPOSITORIES, SINGLE_RUN
+from stemma import tables
+from stemma.lineage.history import update_lineage
+from stemma.store.postgres import Database
 
 TABLES = (tables.lineage_nodes, tables.lineage_edges, tables.lineage_events)
 
@@ -18,7 +18,7 @@ TABLES = (tables.lineage_nodes, tables.lineage_edges, tables.lineage_events)
     specs=[table_spec(table, "lineage", deps=["occurrences"], partitions_def=REPOSITORIES) for table in TABLES],
     backfill_policy=SINGLE_RUN,
 )
-def lineage(context: AssetExecutionContext, database: ResourceParam[Database]) -> tuple[MaterializeResult, ...]:
+def lineage(context: AssetExecutionContext, database: ResourceParam[Database]) -> Iterator[MaterializeResult]:
     with measured(context, database, "lineage") as counts:
         counts |= for_each_repository(context, database, lambda repo: update_lineage(database, repo.repo_id))
-    return tuple(materialised(database, table, counts) for table in TABLES)
+    yield from (materialised(database, table, counts) for table in TABLES)

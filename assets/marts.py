@@ -1,14 +1,12 @@
 """The asset of the analysts' file: every dbt mart in one read-only DuckDB file."""
 
-from __future__ import annotations
-
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
-from stemma.config import Settings
-from stemma.store.marts import build_marts
-from stemma.store.postgres import Database
 
 from assets.dbt import MARTS
 from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
+from stemma.config import Settings
+from stemma.store.marts import build_marts
+from stemma.store.postgres import Database
 
 
 @multi_asset(

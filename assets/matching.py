@@ -1,8 +1,10 @@
 """Assets of what is a copy of what: pairs, and families of them."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+
+from assets.declare import materialised, measured, table_spec
 from stemma import tables
 from stemma.config import Settings
 from stemma.match.families import update_families
@@ -10,12 +12,12 @@ from stemma.match.matches import update_matches
 from stemma.store.postgres import Database
 from stemma.store.vectors import Vectors
 
-from assets.declare import materialised, measured, table_spec
-
 GROUP = "matching"
 
 
-@multi_asset(name="matches", specs=[table_spec(tables.matches, GROUP, deps=["patterns", "embeddings"], kinds={"qdrant"})])
+@multi_asset(
+    name="matches", specs=[table_spec(tables.matches, GROUP, deps=["patterns", "embeddings"], kinds={"qdrant"})]
+)
 def matches(
     context: AssetExecutionContext,
     database: ResourceParam[Database],
@@ -29,11 +31,13 @@ def matches(
 
 @multi_asset(
     name="family_groups",
-    specs=[table_spec(table, GROUP, deps=["matches", "patterns"]) for table in (tables.families, tables.family_members)],
+    specs=[
+        table_spec(table, GROUP, deps=["matches", "patterns"]) for table in (tables.families, tables.family_members)
+    ],
 )
 def family_groups(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
-) -> tuple[MaterializeResult, ...]:
+) -> Iterator[MaterializeResult]:
     with measured(context, database, "families") as counts:
         counts |= update_families(database, settings)
-    return tuple(materialised(database, table, counts) for table in (tables.families, tables.family_members))
+    yield from (materialised(database, table, counts) for table in (tables.families, tables.family_members))

@@ -1,15 +1,13 @@
 """Assets of what the quorum says: votes, and the verdicts they give."""
 
-from __future__ import annotations
-
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+
+from assets.declare import materialised, measured, table_spec
 from stemma import tables
 from stemma.config import Settings
 from stemma.quorum.verdicts import update_verdicts
 from stemma.quorum.votes import update_votes
 from stemma.store.postgres import Database
-
-from assets.declare import materialised, measured, table_spec
 
 GROUP = "validation"
 

@@ -64,7 +64,12 @@ def stemma(data_dir: Path, *arguments: str) -> Any:
     """
     command = [sys.executable, "-m", "stemma", *arguments, "--json"]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "STEMMA_DATA_DIR": str(data_dir)}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, "STEMMA_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
@@ -125,7 +130,9 @@ def corpora(folder: Path) -> Iterator[tuple[str, Path, Path]]:
     packages = folder / "packages"
     for package in PACKAGES:
         shutil.copytree(
-            Path(sysconfig.get_path("purelib")) / package, packages / package, ignore=shutil.ignore_patterns("__pycache__")
+            Path(sysconfig.get_path("purelib")) / package,
+            packages / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
     yield "packages", packages, packages / "rich" / "console.py"
 

@@ -57,7 +57,11 @@ def shape(output: str) -> Any:
     lines = output.splitlines()
     headers = [_header(lines[i + 1]) for i, line in enumerate(lines[:-1]) if line.lstrip().startswith("┏")]
     framed = "┏┃┡│└├╇━"
-    text = {_VARIABLE.sub("#", line).split("#")[0].strip() for line in lines if line.strip() and line.strip()[0] not in framed}
+    text = {
+        _VARIABLE.sub("#", line).split("#")[0].strip()
+        for line in lines
+        if line.strip() and line.strip()[0] not in framed
+    }
     return {"headers": headers, "lines": text}
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dagster import (
+    AssetSelection,
+    AutomationConditionSensorDefinition,
+    DefaultSensorStatus,
+    Definitions,
+    in_process_executor,
+    load_assets_from_modules,
+)
+
 from assets import dbt, embedding, feedback, ingestion, lineage, marts, matching, validation
 from assets.checks import all_checks
-from dagster import AutomationConditionSensorDefinition, AssetSelection, DefaultSensorStatus, Definitions, in_process_executor, load_assets_from_modules
-from sensors.ended_runs import ended_runs_sensors
-from sensors.new_commits import new_commits_sensor
-from sensors.new_events import new_events_sensor
-
 from orchestration.jobs import EVENTS, INGEST, JOBS, MAIN
 from orchestration.resources import resources
 from orchestration.schedules import nightly_schedule
+from sensors.ended_runs import ended_runs_sensors
+from sensors.new_commits import new_commits_sensor
+from sensors.new_events import new_events_sensor
 
 ROOMS = [ingestion, embedding, matching, validation, lineage, feedback, dbt, marts]
 

@@ -12,17 +12,17 @@ import signal
 import sys
 from typing import Any
 
-from assets.partitions import REPOSITORIES
 from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+
+from assets.partitions import REPOSITORIES
+from orchestration.definitions import defs
+from orchestration.schedules import partition_range
 from sensors.ended_runs import record_gates
 from stemma import progress, runs
 from stemma.config import load_settings
 from stemma.errors import StemmaError
 from stemma.git import registry
 from stemma.store import open_database
-
-from orchestration.definitions import defs
-from orchestration.schedules import partition_range
 
 PR_SET_PDEATHSIG = 1
 
@@ -78,7 +78,12 @@ def _failure(event: DagsterEvent) -> dict[str, Any]:
         return {"step": event.step_key, **explained}
     message = data.error.message.strip().splitlines()[0] if data.error else "no reason was given"
     cause = data.error.cause.message.strip() if data.error and data.error.cause else ""
-    return {"step": event.step_key, "problem": f"{message} {cause}".strip(), "hint": "", "exit_code": StemmaError.exit_code}
+    return {
+        "step": event.step_key,
+        "problem": f"{message} {cause}".strip(),
+        "hint": "",
+        "exit_code": StemmaError.exit_code,
+    }
 
 
 if __name__ == "__main__":

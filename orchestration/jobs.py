@@ -14,6 +14,8 @@ EVENTS = "ingest_events"
 
 JOBS = [
     define_asset_job(MAIN, AssetSelection.all() - EVENT_ASSETS, description="From git history to answers, whole."),
-    define_asset_job(INGEST, BY_REPOSITORY, description="One repository: history, code, lineage. The rest follows by automation."),
+    define_asset_job(
+        INGEST, BY_REPOSITORY, description="One repository: history, code, lineage. The rest follows by automation."
+    ),
     define_asset_job(EVENTS, EVENT_ASSETS, description="Read what agents wrote to the spool."),
 ]

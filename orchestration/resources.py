@@ -1,7 +1,5 @@
 """Resources: they open what the library offers and hand out the plain object. What those objects do lives in `stemma`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager

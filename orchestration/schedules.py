@@ -1,7 +1,5 @@
 """Schedules: the nightly run over every repository, for what no sensor saw."""
 
-from __future__ import annotations
-
 from dagster import (
     DefaultScheduleStatus,
     RunRequest,

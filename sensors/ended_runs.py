@@ -1,7 +1,5 @@
 """Writes down how every run ended and what its gates said, also of runs started in the UI."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl
@@ -16,6 +14,7 @@ from dagster import (
     run_failure_sensor,
     run_status_sensor,
 )
+
 from stemma import runs
 from stemma.store.postgres import Database
 from stemma.tables import gate_results

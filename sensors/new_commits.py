@@ -1,7 +1,5 @@
 """Wakes the ingestion of a repository when its head has moved. How a head is read lives in `stemma.git`."""
 
-from __future__ import annotations
-
 import json
 
 from dagster import (
@@ -14,13 +12,13 @@ from dagster import (
     SkipReason,
     sensor,
 )
+
+from assets.partitions import REPOSITORIES
 from stemma.config import Settings
 from stemma.errors import StemmaError
 from stemma.git import registry
 from stemma.git.fetch import head_state
 from stemma.store.postgres import Database
-
-from assets.partitions import REPOSITORIES
 
 
 def new_commits_sensor(job_name: str) -> SensorDefinition:

@@ -1,7 +1,5 @@
 """Wakes the reading of the spool when agents have written to it. How it is read lives in `stemma.track`."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 from dagster import (
@@ -13,6 +11,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
+
 from stemma.config import Settings
 from stemma.store.postgres import Database
 from stemma.track import spool

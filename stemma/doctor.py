@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from stemma.config import Settings, find_config_file
+from stemma.embed import open_embedder
 from stemma.errors import StemmaError
+from stemma.quorum.members import open_members
+from stemma.quorum.votes import current_version
 from stemma.store import embedded, marts
 from stemma.store.postgres import Database
 
@@ -51,12 +54,16 @@ def examine(settings: Settings) -> Iterator[Finding]:
         except StemmaError as error:
             yield Finding(what, "broken", error.problem, error.hint)
         except OSError as error:
-            yield Finding(what, "broken", f"{error.filename or what}: {error.strerror}", "Mend its permissions or the disk.")
+            yield Finding(
+                what, "broken", f"{error.filename or what}: {error.strerror}", "Mend its permissions or the disk."
+            )
 
 
 def _settings(settings: Settings) -> Finding:
     path = find_config_file()
-    return Finding("settings", "ok", f"read from {path} and the environment" if path else "defaults and the environment")
+    return Finding(
+        "settings", "ok", f"read from {path} and the environment" if path else "defaults and the environment"
+    )
 
 
 def _python(settings: Settings) -> Finding:
@@ -81,10 +88,14 @@ def _data_folder(settings: Settings) -> Finding:
     folder = settings.data_dir
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(existing, os.W_OK):
-        return Finding("data folder", "broken", f"{existing} cannot be written", "Set STEMMA_DATA_DIR to a folder of yours.")
+        return Finding(
+            "data folder", "broken", f"{existing} cannot be written", "Set STEMMA_DATA_DIR to a folder of yours."
+        )
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
-        return Finding("data folder", "broken", f"{free >> 20} MiB free on the disk of {folder}", "Make room: 1 GiB at least.")
+        return Finding(
+            "data folder", "broken", f"{free >> 20} MiB free on the disk of {folder}", "Make room: 1 GiB at least."
+        )
     return Finding("data folder", "ok", f"{folder} ({free >> 30} GiB free)")
 
 
@@ -92,7 +103,14 @@ def _postgres(settings: Settings) -> Finding:
     if settings.database_url is not None:
         version = Database(settings.database_url.get_secret_value()).read("SHOW server_version").item()
         return Finding("postgres", "ok", f"your own, version {version}")
-    return Finding("postgres", "ok", embedded.status(settings).describe())
+    found = embedded.status(settings)
+    if not found.is_created:
+        return Finding("postgres", "ok", f"embedded {found.version}, made by the first command that needs it")
+    state = f"running on port {found.port}" if found.is_running else "not running; commands start it and stop it"
+    elsewhere = f" ({found.why_elsewhere})" if found.why_elsewhere else ""
+    return Finding(
+        "postgres", "ok", f"embedded {found.version} in {found.folder}{elsewhere}, user {found.user}, {state}"
+    )
 
 
 def _marts(settings: Settings) -> Finding:
@@ -111,13 +129,17 @@ def _dagster(settings: Settings) -> Finding:
 
 
 def _quorum(settings: Settings) -> Finding:
-    from stemma.quorum.members import members
-
-    return Finding("quorum", "ok", ", ".join(f"{member.name} {member.version}" for member in members()))
+    versions = {member.name: current_version(member) for member in open_members()}
+    absent = [name for name, version in versions.items() if version == "missing"]
+    if absent:
+        return Finding("quorum", "missing", f"cannot vote: {', '.join(absent)}", "In Stemma's checkout: make setup")
+    return Finding("quorum", "ok", f"{len(versions)} members can vote: {', '.join(versions)}")
 
 
 def _embedder(settings: Settings) -> Finding:
-    from stemma.embed import open_embedder
-
-    where = f"Qdrant at {settings.qdrant_url}" if settings.qdrant_url else f"Qdrant Edge in {Path(settings.data_dir, 'vectors')}"
+    where = (
+        f"Qdrant at {settings.qdrant_url}"
+        if settings.qdrant_url
+        else f"Qdrant Edge in {Path(settings.data_dir, 'vectors')}"
+    )
     return Finding("embedder", "ok", f"{open_embedder(settings).name}, vectors in {where}")

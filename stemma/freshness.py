@@ -15,12 +15,15 @@ from stemma.git.fetch import head_state
 from stemma.git.registry import Repository
 from stemma.ids import content_id
 from stemma.match.matches import matcher_version
-from stemma.quorum.members import members
+from stemma.quorum.members import open_members
+from stemma.quorum.votes import current_version
 from stemma.store.postgres import Database
 from stemma.track import spool
 
 
-def current_inputs(db: Database, settings: Settings, repositories: Iterable[Repository], dbt_project: Path) -> dict[str, str]:
+def current_inputs(
+    db: Database, settings: Settings, repositories: Iterable[Repository], dbt_project: Path
+) -> dict[str, str]:
     """The state of each repository's head and of everything that reads it.
 
     A repository that cannot be reached gets a state that never equals an earlier one, so that the run names it.
@@ -30,7 +33,7 @@ def current_inputs(db: Database, settings: Settings, repositories: Iterable[Repo
         "registered": content_id(*sorted(registry.list_repositories(db)["repo_id"])),
         "extractor": EXTRACTOR_VERSION,
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
-        "quorum": content_id(*(f"{member.name} {member.version}" for member in members())),
+        "quorum": content_id(*(f"{member.name} {current_version(member)}" for member in open_members())),
         "dbt": _folder_digest(dbt_project),
         "spool": f"{spool.pending(settings, db)} bytes waiting",
     }

@@ -27,10 +27,9 @@ def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
             f"UNION SELECT blob_oid FROM stemma.files WHERE repo_id IN ({mine})"
         )
         patterns = f"SELECT pattern_id FROM stemma.snippets WHERE blob_oid IN ({contents})"
-        for table in ("embeddings", "votes"):
+        for table in ("embeddings", "matched_patterns", "votes"):
             transaction.execute(f"DELETE FROM stemma.{table} WHERE pattern_id IN ({patterns})")
         transaction.execute(f"DELETE FROM stemma.matches WHERE pattern_a IN ({patterns}) OR pattern_b IN ({patterns})")
-        transaction.execute(f"UPDATE stemma.patterns SET matched_by = NULL WHERE pattern_id IN ({patterns})")
         for table in _OF_REPOSITORIES:
             transaction.execute(f"DELETE FROM stemma.{table} WHERE repo_id IN ({mine})")
         transaction.execute(f"CREATE TEMPORARY TABLE old_contents ON COMMIT DROP AS {contents}")

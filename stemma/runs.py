@@ -8,11 +8,12 @@ import os
 import resource
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 
+from stemma.errors import BusyError
 from stemma.store.postgres import Database
 from stemma.tables import run_phases, runs
 
@@ -30,7 +31,13 @@ def hold_lock(db: Database) -> Iterator[None]:
     if os.environ.get(LOCK_HELD):
         yield
         return
-    with db.lock(LOCK):
+    with ExitStack() as held:
+        try:
+            held.enter_context(db.lock(LOCK))
+        except BusyError as error:
+            raise BusyError(
+                "Another run is at work on these stores.", "Wait until it has ended; it leaves nothing to do twice."
+            ) from error
         yield
 
 

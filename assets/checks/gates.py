@@ -1,12 +1,10 @@
 """Turns invariants and contracts into Dagster asset checks. What they demand is data in their own modules."""
 
-from __future__ import annotations
-
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, ResourceParam, asset_check
-from stemma.store.postgres import Database
 
 from assets.checks.contracts import CONTRACTS, validate_contract
 from assets.checks.invariants import INVARIANTS, Invariant
+from stemma.store.postgres import Database
 
 N_SHOWN = 5
 
@@ -26,7 +24,9 @@ def _invariant_check(invariant: Invariant) -> AssetChecksDefinition:
         return AssetCheckResult(
             passed=n_violations == 0,
             severity=AssetCheckSeverity.ERROR if invariant.blocking else AssetCheckSeverity.WARN,
-            description=invariant.description if n_violations == 0 else f"Broken by {n_violations} rows. {invariant.description}",
+            description=invariant.description
+            if n_violations == 0
+            else f"Broken by {n_violations} rows. {invariant.description}",
             metadata={"n_violations": n_violations, "first_violations": shown.to_dicts()},
         )
 
@@ -39,14 +39,19 @@ def contract_checks() -> list[AssetChecksDefinition]:
 
 def _contract_check(table: str) -> AssetChecksDefinition:
     @asset_check(
-        asset=table, name=f"{table}_keep_their_contract", description=f"Great Expectations contract of {table}.", blocking=True
+        asset=table,
+        name=f"{table}_keep_their_contract",
+        description=f"Great Expectations contract of {table}.",
+        blocking=True,
     )
     def check(database: ResourceParam[Database]) -> AssetCheckResult:
         result = validate_contract(database.url, table)
         return AssetCheckResult(
             passed=result.success,
             description=(
-                f"{result.evaluated} expectations met." if result.success else f"{len(result.failures)} expectations not met."
+                f"{result.evaluated} expectations met."
+                if result.success
+                else f"{len(result.failures)} expectations not met."
             ),
             metadata={"n_expectations": result.evaluated, "failures": [str(failure) for failure in result.failures]},
         )

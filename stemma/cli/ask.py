@@ -11,10 +11,13 @@ import typer
 from stemma.cli import show
 from stemma.config import load_settings
 from stemma.errors import ConfigError
+from stemma.git import registry
 from stemma.lineage import queries as lineage_queries
 from stemma.match import queries as match_queries
 from stemma.quorum import queries as quorum_queries
 from stemma.store import marts, open_database
+
+_FOR_PROGRAMS = ("node_id", "repo_id", "pattern_id", "detail", "confidence", "evidence")
 
 
 def families(
@@ -37,13 +40,17 @@ def lineage(
 ) -> None:
     """Where a piece of code came from and what became of it: a timeline, or its ancestors or descendants."""
     with open_database(load_settings()) as database:
-        if ancestors:
-            rows = lineage_queries.ancestors(database, element, repo=repo)
-        elif descendants:
-            rows = lineage_queries.descendants(database, element, repo=repo)
-        else:
-            rows = lineage_queries.timeline(database, element, repo=repo)
-    show.frame(rows, as_json=as_json, title=f"Lineage of {element}", empty="It has none: this version is its first and last.")
+        repo_id = registry.find(database, repo).repo_id if repo else None
+        nodes = lineage_queries.resolve(database, element, repo_id)["node_id"].to_list()
+        ask = lineage_queries.timeline
+        if ancestors or descendants:
+            ask = lineage_queries.ancestors if ancestors else lineage_queries.descendants
+        rows = ask(database, nodes)
+    if not as_json:
+        rows = rows.drop(_FOR_PROGRAMS, strict=False)
+    show.frame(
+        rows, as_json=as_json, title=f"Lineage of {element}", empty="It has none: this version is its first and last."
+    )
 
 
 def verdict(
@@ -54,12 +61,14 @@ def verdict(
     with open_database(load_settings()) as database:
         answer = quorum_queries.verdict_of(database, pattern)
     if as_json:
-        show.value({**answer.verdict, "votes": answer.votes.to_dicts()})
+        show.value({**answer.verdict, "votes": answer.votes.to_dicts(), "history": answer.history.to_dicts()})
         return
     facts = answer.verdict
     show.console.print(
-        f"{facts['outcome'].upper()}  {facts['name']} ({facts['language']}, {facts['pattern_id']})\n{facts['reason']}",
+        f"{facts['outcome'].upper()}  {facts['name']} ({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})\n"
+        f"{facts['reason']}",
         markup=False,
+        highlight=False,
     )
     show.frame(answer.votes, as_json=False, title="Votes")
 

@@ -36,7 +36,8 @@ def environment(settings: Settings, database: Database) -> dict[str, str]:
     dagster_dir = settings.data_dir / "dagster"
     dagster_dir.mkdir(parents=True, exist_ok=True)
     database.execute(f"CREATE SCHEMA IF NOT EXISTS {DAGSTER_SCHEMA}")
-    url = sa.make_url(database.url).set(drivername="postgresql")
+    # dagster-postgres speaks the dialect of psycopg2, which SQLAlchemy 2.1 no longer takes unless it is named.
+    url = sa.make_url(database.url).set(drivername="postgresql+psycopg2")
     url = url.update_query_dict({"options": f"-csearch_path={DAGSTER_SCHEMA}"})
     variables = {
         **os.environ,

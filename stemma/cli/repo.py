@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from stemma import runs
 from stemma.cli import show
 from stemma.config import load_settings
 from stemma.git import registry
@@ -28,7 +30,9 @@ def add(
         repo_id = registry.register(database, settings, location, name=name, tags=tuple(tag or ()), team=team)
         repository = registry.find(database, repo_id)
     if as_json:
-        show.value({"repo_id": repo_id, "name": repository.name, "kind": repository.kind, "location": repository.location})
+        show.value(
+            {"repo_id": repo_id, "name": repository.name, "kind": repository.kind, "location": repository.location}
+        )
     else:
         show.console.print(f"Registered {repository.kind} {repository.name} ({repository.location}).", markup=False)
 
@@ -52,9 +56,12 @@ def remove(
 ) -> None:
     """Forget a repository and everything that only it held. Its files are not touched."""
     settings = load_settings()
-    with open_database(settings) as database:
-        counts = registry.remove(database, settings, name)
+    with open_database(settings) as database, runs.hold_lock(database):
+        removal = registry.remove(database, settings, name)
+    # Their vectors go with the next run, which drops whatever has no live pattern.
+    counts = {key: value for key, value in asdict(removal).items() if key != "pattern_ids"}
     if as_json:
         show.value(counts)
     else:
-        show.console.print(f"Removed {name}.", markup=False)
+        told = ", ".join(f"{n:,} {key.removeprefix('n_')}" for key, n in counts.items())
+        show.console.print(f"Removed {name}; forgotten with it: {told}.", markup=False, highlight=False)

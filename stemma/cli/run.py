@@ -136,7 +136,9 @@ def _raise_for(database: Database, result: dict[str, Any]) -> None:
     if gates:
         names = "; ".join(f"{gate['asset']}: {gate['gate']} ({gate['description']})" for gate in gates)
         raise GateError(f"A blocking gate stopped the run: {names}", "Look at those rows, mend them and run again.")
-    first = result["failures"][0] if result["failures"] else {"step": "the run", "problem": "it failed without a reason"}
+    first = (
+        result["failures"][0] if result["failures"] else {"step": "the run", "problem": "it failed without a reason"}
+    )
     raise StemmaError(f"{first['step']} failed: {first['problem']}", _log_hint(Path(result["log"])))
 
 
@@ -153,7 +155,9 @@ def _raise_for_unreadable(database: Database, repositories: list[registry.Reposi
         if row["name"] in chosen and row["status"] not in ("ok", "empty")
     ]
     if bad:
-        raise SourceError(" ".join(bad), "The other repositories are up to date. Mend or remove these: stemma repo remove <name>")
+        raise SourceError(
+            " ".join(bad), "The other repositories are up to date. Mend or remove these: stemma repo remove <name>"
+        )
 
 
 def _report(database: Database, *, as_json: bool, note: str | None, with_next: bool = True) -> None:

@@ -24,7 +24,9 @@ READY_TIMEOUT_S = 90
 
 def up(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address it listens on; anything but loopback is open to others.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address it listens on; anything but loopback is open to others.")
+    ] = "127.0.0.1",
 ) -> None:
     """Start Postgres, the Dagster UI and its daemon together. Ctrl-C stops all of them."""
     settings = load_settings()
@@ -44,7 +46,9 @@ def up(
             for name, arguments in programs.items():
                 running[name] = _start(name, arguments, variables, logs / f"{name}.log")
             _wait_until_ready(host, port, running, logs)
-            show.console.print(f"Dagster UI: http://{host}:{port}  (logs in {logs}; Ctrl-C stops everything)", markup=False)
+            show.console.print(
+                f"Dagster UI: http://{host}:{port}  (logs in {logs}; Ctrl-C stops everything)", markup=False
+            )
             _watch(running, logs)
         except KeyboardInterrupt:
             show.console.print("Stopping.")
@@ -72,7 +76,9 @@ def _require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise BusyError(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another: stemma up --port N") from error
+            raise BusyError(
+                f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another: stemma up --port N"
+            ) from error
 
 
 def _wait_until_ready(host: str, port: int, running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
@@ -83,7 +89,9 @@ def _wait_until_ready(host: str, port: int, running: dict[str, subprocess.Popen[
             if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.2)
-    raise StemmaError(f"The Dagster UI did not answer within {READY_TIMEOUT_S} s.", f"Its log: {logs / 'webserver.log'}")
+    raise StemmaError(
+        f"The Dagster UI did not answer within {READY_TIMEOUT_S} s.", f"Its log: {logs / 'webserver.log'}"
+    )
 
 
 def _watch(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
@@ -95,7 +103,9 @@ def _watch(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
 def _require_alive(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
     for name, process in running.items():
         if process.poll() is not None:
-            raise StemmaError(f"The {name} ended by itself (exit status {process.returncode}).", f"Its log: {logs / name}.log")
+            raise StemmaError(
+                f"The {name} ended by itself (exit status {process.returncode}).", f"Its log: {logs / name}.log"
+            )
 
 
 def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:

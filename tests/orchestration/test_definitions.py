@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from orchestration.definitions import defs
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,9 @@ print(json.dumps({"touched": touched, "cpu_seconds": usage.ru_utime + usage.ru_s
 
 @pytest.fixture(scope="module")
 def loading() -> dict[str, object]:
-    done = subprocess.run([sys.executable, "-c", LOAD], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
