@@ -120,7 +120,7 @@ files = Table(
     _repo_id(),
     _required("path", Text, "Path; bytes that are not UTF-8 are written \\xNN"),
     _required("blob_oid", Text, "Its content"),
-    _required("n_bytes", BigInteger, "Size in bytes"),
+    _optional("n_bytes", BigInteger, "Size in bytes; null for a submodule, and where the content is missing"),
     _optional("language", Text, "Language by the path; null when unknown"),
     _required("category", Text, "source, vendored, generated, minified, binary, lfs, submodule, symlink or other"),
     PrimaryKeyConstraint("repo_id", "path"),

@@ -150,7 +150,7 @@ def _with_real_parents(git_dir: Path, frame: pl.DataFrame, shallow: list[str]) -
     if not cut:
         return frame
     known = history.real_parents(git_dir, cut)
-    schema = pl.Schema({"sha": pl.String, "real": pl.List(pl.String)})
+    schema = pl.Schema({"sha": pl.String(), "real": pl.List(pl.String())})
     real = pl.DataFrame({"sha": list(known), "real": list(known.values())}, schema=schema)
     return frame.join(real, on="sha", how="left").with_columns(parents=pl.coalesce("real", "parents")).drop("real")
 

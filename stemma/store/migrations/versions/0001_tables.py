@@ -132,7 +132,7 @@ def _create_ingestion() -> None:
         _required("repo_id", sa.Text, "Repository"),
         _required("path", sa.Text, "Path; bytes that are not UTF-8 are written \\xNN"),
         _required("blob_oid", sa.Text, "Its content"),
-        _required("n_bytes", sa.BigInteger, "Size in bytes"),
+        _optional("n_bytes", sa.BigInteger, "Size in bytes; null for a submodule, and where the content is missing"),
         _optional("language", sa.Text, "Language by the path; null when unknown"),
         _required(
             "category", sa.Text, "source, vendored, generated, minified, binary, lfs, submodule, symlink or other"
