@@ -17,7 +17,7 @@ WALK = """
 CREATE FUNCTION stemma.lineage_walk(
     start_id text, is_upward boolean, max_depth integer, max_nodes integer, target_id text DEFAULT NULL
 ) RETURNS TABLE (node_id text, depth integer, via text, edge_type text, weight real)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     seen text[] := ARRAY[start_id];
@@ -35,7 +35,7 @@ BEGIN
             FROM (
                 SELECT DISTINCT ON (e.parent_id) e.parent_id AS found, e.child_id AS via, e.edge_type, e.weight
                 FROM stemma.lineage_edges e
-                WHERE e.child_id = ANY (frontier) AND e.parent_id <> ALL (seen)
+                WHERE e.child_id = ANY (frontier) AND e.parent_id NOT IN (SELECT unnest(seen))
                 ORDER BY e.parent_id, e.weight DESC NULLS LAST, e.child_id, e.edge_type
                 LIMIT greatest(max_nodes + 1 - cardinality(seen), 0)
             ) AS r;
@@ -45,7 +45,7 @@ BEGIN
             FROM (
                 SELECT DISTINCT ON (e.child_id) e.child_id AS found, e.parent_id AS via, e.edge_type, e.weight
                 FROM stemma.lineage_edges e
-                WHERE e.parent_id = ANY (frontier) AND e.child_id <> ALL (seen)
+                WHERE e.parent_id = ANY (frontier) AND e.child_id NOT IN (SELECT unnest(seen))
                 ORDER BY e.child_id, e.weight DESC NULLS LAST, e.parent_id, e.edge_type
                 LIMIT greatest(max_nodes + 1 - cardinality(seen), 0)
             ) AS r;
