@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -35,8 +36,13 @@ def server_url() -> Iterator[str]:
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A temporary folder that any user may enter: pytest's own are closed to the one Postgres runs as under root."""
-    with tempfile.TemporaryDirectory(prefix="stemma-tests-") as name:
+    """A temporary folder that any user may enter: pytest's own are closed to the one Postgres runs as under root.
+
+    In memory where there is enough of it: a cluster is a thousand files, each synced to disk when it is made.
+    """
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > 4 * 2**30
+    with tempfile.TemporaryDirectory(prefix="stemma-tests-", dir=memory if has_room else None) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder

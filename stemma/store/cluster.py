@@ -12,6 +12,7 @@ import signal
 import socket
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",
+    "autovacuum_naptime": "10s",  # a first run loads, then joins: the planner needs statistics within the run
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -76,6 +78,7 @@ class Cluster:
     def create(self, password: str) -> None:
         """Make the cluster aside and rename it: one that a kill left half-made is never taken for whole."""
         for leftover in self.home.glob("initdb-*"):
+            _end_all_in(leftover)  # an initdb outlives the killed command that began it
             shutil.rmtree(leftover)
         aside = Path(tempfile.mkdtemp(prefix="initdb-", dir=self.home))
         try:
@@ -121,21 +124,9 @@ class Cluster:
             pid, port = int(lines[0]), int(lines[3])
         except (FileNotFoundError, NotADirectoryError, ValueError, IndexError):
             return None
-        if pid not in self._processes([pid]):
+        if not _works_in(self.folder.resolve(), pid):
             return None
         return Postmaster(pid, port, lines[7].strip() if len(lines) > 7 else "starting")
-
-    def _processes(self, pids: list[int]) -> list[int]:
-        """Those of `pids` that are Postgres processes of this cluster: they all work in its folder."""
-        folder, found = self.folder.resolve(), []
-        for pid in pids:
-            try:
-                is_ours = Path(f"/proc/{pid}/cwd").readlink() == folder
-                if is_ours and Path(f"/proc/{pid}/comm").read_text().startswith("postgres"):
-                    found.append(pid)
-            except OSError:  # gone meanwhile, or someone else's, and so not ours
-                continue
-        return found
 
     def start(self, preferred_port: int | None) -> Postmaster:
         """The running server: the one that runs already, else a new one after the old one's remains are cleared.
@@ -145,7 +136,8 @@ class Cluster:
         """
         if (running := self._settled()) is not None:
             return running
-        self._end_orphans()
+        # A backend that is busy does not notice that its postmaster was killed, and blocks the next start.
+        _end_all_in(self.folder)
         # Its pid may meanwhile be another program's, which Postgres would take for itself and refuse to start.
         (self.folder / "postmaster.pid").unlink(missing_ok=True)
         if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
@@ -181,16 +173,6 @@ class Cluster:
             time.sleep(0.02)
         return found
 
-    def _end_orphans(self) -> None:
-        """End backends whose postmaster was killed: one that is busy does not notice, and blocks the next start."""
-        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        for sign in (signal.SIGQUIT, signal.SIGKILL):
-            for pid in self._processes(pids):
-                os.kill(pid, sign)
-            deadline = time.monotonic() + 5
-            while (pids := self._processes(pids)) and time.monotonic() < deadline:
-                time.sleep(0.02)
-
     def stop(self) -> None:
         """Stop the server, if it runs, in fast mode: open transactions are rolled back, all else is written."""
         if self.postmaster() is None:
@@ -199,6 +181,27 @@ class Cluster:
         done = self.who.run([self.install / "bin" / "pg_ctl", *command], folder=self.home)
         if done.returncode and self.postmaster() is not None:
             raise self._failure("Postgres does not stop", done.stderr)
+
+
+def _works_in(folder: Path, pid: int) -> bool:
+    """Whether a process is one of Postgres working in a folder or below: each works in that of its cluster."""
+    try:
+        is_there = Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
+        return is_there and Path(f"/proc/{pid}/comm").read_text().startswith(("postgres", "initdb"))
+    except OSError:  # gone meanwhile, or someone else's, and so not ours
+        return False
+
+
+def _end_all_in(folder: Path) -> None:
+    folder = folder.resolve()
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    for sign in (signal.SIGQUIT, signal.SIGKILL):
+        for pid in (pid for pid in pids if _works_in(folder, pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        deadline = time.monotonic() + 5
+        while (pids := [pid for pid in pids if _works_in(folder, pid)]) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def free_port(preferred: int | None = None) -> int:

@@ -29,8 +29,10 @@ _OPTIONS = {"connect_timeout": "10"}
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('stemma'), hashtext($1)) AS is_held"
 _HOLDER = """
-SELECT concat(coalesce(nullif(application_name, ''), 'another process'), ', since ',
-              to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC') AS holder
+SELECT concat(
+    coalesce(nullif(regexp_replace(application_name, '^stemma/', 'process '), ''), 'another process'),
+    ', since ', to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC'
+) AS holder
 FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 2
   AND classid = (hashtext('stemma')::bigint & 4294967295)::oid AND objid = (hashtext($1)::bigint & 4294967295)::oid
@@ -81,6 +83,7 @@ class Transaction:
         """The frame as a temporary table, for joins and deletes by many keys; yields the name to use in queries."""
         with self._connection.cursor() as cursor:
             cursor.adbc_ingest(name, frame.to_arrow(), mode="create", temporary=True)
+            cursor.execute(f'ANALYZE pg_temp."{name}"')  # autovacuum never sees a temporary table
             yield f'pg_temp."{name}"'
             # Not after an error: the statement would fail too and hide it, and the rollback drops the table.
             cursor.execute(f'DROP TABLE IF EXISTS pg_temp."{name}"')
@@ -168,7 +171,7 @@ class Database:
     def _connect(self, *, autocommit: bool = False) -> adbc.Connection:
         parts = self._parts
         if "application_name" not in parts.query:  # shown to whoever is told that this process holds a lock
-            parts = parts.update_query_dict({"application_name": f"stemma pid {os.getpid()}"})
+            parts = parts.update_query_dict({"application_name": f"stemma/{os.getpid()}"})
         try:
             return adbc.connect(parts.render_as_string(hide_password=False), autocommit=autocommit)
         except AdbcError as error:
