@@ -168,7 +168,8 @@ def _connection_in_environment(database: Database) -> Iterator[None]:
 def _row_counts(database: Database, models: list[Model]) -> dict[str, int]:
     """Rows of every model that is built, in one query."""
     existing = database.read(
-        "SELECT table_schema || '.' || table_name AS relation FROM information_schema.tables WHERE table_schema LIKE 'stemma%'"
+        "SELECT table_schema || '.' || table_name AS relation FROM information_schema.tables "
+        "WHERE table_schema LIKE 'stemma%'"
     )["relation"]
     parts = [
         f"SELECT '{model.name}' AS model, count(*) AS n FROM {model.relation}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -78,8 +78,12 @@ def _is_key(table: sa.Table, column: sa.Column[Any]) -> bool:
 
 
 @contextmanager
-def measured(context: AssetExecutionContext, database: Database, phase: str) -> Iterator[dict[str, Any]]:
+def measured(
+    context: AssetExecutionContext, database: Database, phase: str, *, written: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Time an asset's body into `run_phases`; the body puts its counts into the dict it is given.
+
+    `written` names the counts that are rows written to a store; without it their number is unknown.
 
     Raises:
         Failure: the body met an error that Stemma explains; its sentence and exit code travel as metadata.
@@ -87,8 +91,8 @@ def measured(context: AssetExecutionContext, database: Database, phase: str) -> 
     counts: dict[str, Any] = {}
     with _explained(), progress.asset(phase), runs.measure(database, context.run.run_id, phase) as seen:
         yield counts
-        written = [value for key, value in counts.items() if key.startswith("n_") and isinstance(value, int)]
-        seen.n_rows = sum(written) if written else None
+        if written:
+            seen.n_rows = sum(counts.get(name, 0) for name in written)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ GROUP = "embedding"
 
 @multi_asset(name="patterns", specs=[table_spec(tables.patterns, GROUP, deps=["snippets", "occurrences"])])
 def patterns(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
-    with measured(context, database, "patterns") as counts:
-        counts |= refresh_patterns(database)
+    with measured(context, database, "patterns", written=("n_changed",)) as counts:
+        counts.update(refresh_patterns(database))
     return materialised(database, tables.patterns, counts)
 
 
@@ -26,6 +26,6 @@ def embeddings(
     vectors: ResourceParam[Vectors],
     embedder: ResourceParam[Embedder],
 ) -> MaterializeResult:
-    with measured(context, database, "embeddings") as counts:
-        counts |= embed_patterns(database, vectors, embedder)
+    with measured(context, database, "embeddings", written=("n_embedded", "n_dropped")) as counts:
+        counts.update(embed_patterns(database, vectors, embedder))
     return materialised(database, tables.embeddings, counts)

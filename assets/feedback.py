@@ -23,6 +23,6 @@ from stemma.store.postgres import Database
     backfill_policy=SINGLE_RUN,
 )
 def outcomes(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
-    with measured(context, database, "outcomes") as counts:
-        counts |= for_each_repository(context, database, lambda repo: update_outcomes(database, repo.repo_id))
+    with measured(context, database, "outcomes", written=("n_written", "n_retired")) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: update_outcomes(database, repo.repo_id)))
     return materialised(database, tables.outcomes, counts)

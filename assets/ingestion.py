@@ -27,8 +27,8 @@ GROUP = "ingestion"
 def repositories(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> MaterializeResult:
-    with measured(context, database, "repositories") as counts:
-        counts |= for_each_repository(context, database, lambda repo: refresh(database, settings, repo).counts)
+    with measured(context, database, "repositories", written=("n_rows",)) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: refresh(database, settings, repo).counts))
     return materialised(database, tables.repositories, counts)
 
 
@@ -43,8 +43,10 @@ def repositories(
 def history(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult]:
-    with measured(context, database, "history") as counts:
-        counts |= for_each_repository(context, database, lambda repo: ingest_history(database, settings, repo))
+    with measured(
+        context, database, "history", written=("n_commits", "n_file_changes", "n_files", "n_retired")
+    ) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: ingest_history(database, settings, repo)))
     yield from (materialised(database, table, counts) for table in (tables.commits, tables.file_changes, tables.files))
 
 
@@ -59,8 +61,8 @@ def history(
 def extraction(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult]:
-    with measured(context, database, "extraction") as counts:
-        counts |= for_each_repository(context, database, lambda repo: extract_blobs(database, settings, repo))
+    with measured(context, database, "extraction", written=("n_files", "n_snippets", "n_patterns")) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: extract_blobs(database, settings, repo)))
     yield from (materialised(database, table, counts) for table in (tables.blobs, tables.snippets))
 
 
@@ -70,8 +72,8 @@ def extraction(
     backfill_policy=SINGLE_RUN,
 )
 def occurrences(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
-    with measured(context, database, "occurrences") as counts:
-        counts |= for_each_repository(context, database, lambda repo: update_occurrences(database, repo.repo_id))
+    with measured(context, database, "occurrences", written=("n_begun", "n_ended", "n_retired")) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: update_occurrences(database, repo.repo_id)))
     return materialised(database, tables.occurrences, counts)
 
 
@@ -87,6 +89,6 @@ def events(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult]:
     """Read all that waits in the spool, whatever its day: an event that came late must not be lost."""
-    with measured(context, database, "agent_events") as counts:
-        counts |= spool.ingest_spool(database, settings)
+    with measured(context, database, "agent_events", written=("agent_events", "rejected_events")) as counts:
+        counts.update(spool.ingest_spool(database, settings))
     yield from (materialised(database, table, counts) for table in (tables.agent_events, tables.rejected_events))

@@ -19,6 +19,6 @@ TABLES = (tables.lineage_nodes, tables.lineage_edges, tables.lineage_events)
     backfill_policy=SINGLE_RUN,
 )
 def lineage(context: AssetExecutionContext, database: ResourceParam[Database]) -> Iterator[MaterializeResult]:
-    with measured(context, database, "lineage") as counts:
-        counts |= for_each_repository(context, database, lambda repo: update_lineage(database, repo.repo_id))
+    with measured(context, database, "lineage", written=("n_nodes", "n_edges", "n_events", "n_retired")) as counts:
+        counts.update(for_each_repository(context, database, lambda repo: update_lineage(database, repo.repo_id)))
     yield from (materialised(database, table, counts) for table in TABLES)

@@ -26,7 +26,7 @@ from stemma.store.postgres import Database
 def duckdb_marts(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> MaterializeResult:
-    with measured(context, database, "marts") as counts:
+    with measured(context, database, "marts", written=("n_rows",)) as counts:
         built = build_marts(database, settings)
-        counts |= built
+        counts.update(built)
     return MaterializeResult(asset_key="duckdb_marts", metadata={"dagster/row_count": built["n_rows"], **counts})

@@ -24,8 +24,8 @@ def matches(
     settings: ResourceParam[Settings],
     vectors: ResourceParam[Vectors],
 ) -> MaterializeResult:
-    with measured(context, database, "matches") as counts:
-        counts |= update_matches(database, vectors, settings)
+    with measured(context, database, "matches", written=("n_matches", "n_stale")) as counts:
+        counts.update(update_matches(database, vectors, settings))
     return materialised(database, tables.matches, counts)
 
 
@@ -38,6 +38,6 @@ def matches(
 def family_groups(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult]:
-    with measured(context, database, "families") as counts:
-        counts |= update_families(database, settings)
+    with measured(context, database, "families", written=("n_written", "n_deleted", "n_moved")) as counts:
+        counts.update(update_families(database, settings))
     yield from (materialised(database, table, counts) for table in (tables.families, tables.family_members))

@@ -1,4 +1,7 @@
-"""How assets are cut into partitions: by registered repository, and by day for events. Which exist is told by `sensors`."""
+"""How assets are cut into partitions: by registered repository, and by day for events.
+
+Which exist is told by `sensors`.
+"""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ GROUP = "validation"
 def votes(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> MaterializeResult:
-    with measured(context, database, "votes") as counts:
-        counts |= update_votes(database, settings)
+    with measured(context, database, "votes", written=("n_votes",)) as counts:
+        counts.update(update_votes(database, settings))
     return materialised(database, tables.votes, counts)
 
 
 @multi_asset(name="verdicts", specs=[table_spec(tables.verdicts, GROUP, deps=["votes"])])
 def verdicts(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
-    with measured(context, database, "verdicts") as counts:
-        counts |= update_verdicts(database)
+    with measured(context, database, "verdicts", written=("n_accept", "n_reject", "n_needs_review")) as counts:
+        counts.update(update_verdicts(database))
     return materialised(database, tables.verdicts, counts)

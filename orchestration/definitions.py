@@ -1,4 +1,7 @@
-"""The code location: everything Dagster knows of Stemma, put together. Loading it opens nothing and reads no manifest."""
+"""The code location: everything Dagster knows of Stemma, put together.
+
+Loading it opens nothing and reads no manifest.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Resources: they open what the library offers and hand out the plain object. What those objects do lives in `stemma`."""
+"""Resources: they open what the library offers and hand out the plain object.
+
+What those objects do lives in `stemma`.
+"""
 
 import sys
 from collections.abc import Generator

@@ -1,1 +1,4 @@
-"""What is watched: new commits, new agent events, runs that ended. What is done about it is wired in `orchestration`."""
+"""What is watched: new commits, new agent events, runs that ended.
+
+What is done about it is wired in `orchestration`.
+"""

@@ -1,4 +1,7 @@
-"""Settings: `stemma.toml` < environment (`STEMMA_*`) < command line. What a setting does lives in the room that reads it."""
+"""Settings: `stemma.toml` < environment (`STEMMA_*`) < command line.
+
+What a setting does lives in the room that reads it.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,12 @@ class Settings(BaseSettings):
         description="Folder of everything Stemma stores: Postgres, vectors, marts, clones, spool.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="A Postgres >= 15 to use in place of the embedded one (postgresql://user:password@host/db)."
+        default=None,
+        description="A Postgres >= 15 to use in place of the embedded one (postgresql://user:password@host/db).",
     )
-    qdrant_url: str | None = Field(default=None, description="A Qdrant server to use in place of the embedded Qdrant Edge.")
+    qdrant_url: str | None = Field(
+        default=None, description="A Qdrant server to use in place of the embedded Qdrant Edge."
+    )
     qdrant_api_key: SecretStr | None = Field(default=None, description="API key of that Qdrant server.")
     embedder: str = Field(
         default="lexical", description="`lexical` (built in), `fastembed:<model>` or `openai:<model>`."

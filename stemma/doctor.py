@@ -1,4 +1,7 @@
-"""What Stemma needs, looked at one thing after another: what is missing or broken, and how to mend it. Starts nothing."""
+"""What Stemma needs, looked at one thing after another: what is missing or broken, and how to mend it.
+
+Starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ MIN_GIT = (2, 34)  # the first with every plumbing option that stemma.git uses
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `missing` is only less than there could be; `broken` stops Stemma. `mend` says what to do."""
+    """One thing looked at; `missing` is less than there could be, `broken` stops Stemma, `mend` says what to do."""
 
     what: str
     state: State

@@ -1,4 +1,7 @@
-"""Every error a user may meet, with its exit code. What raises them lives in each room; how they are shown, in `cli`."""
+"""Every error a user may meet, with its exit code.
+
+What raises them lives in each room; how they are shown, in `cli`.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,10 @@ DIGEST_BYTES = 16
 
 
 def content_id(*parts: str | bytes) -> str:
-    """BLAKE2b-128 of the parts as 32 hex digits; each part is length-prefixed, so ("ab", "c") differs from ("a", "bc")."""
+    """BLAKE2b-128 of the parts as 32 hex digits.
+
+    Each part is prefixed by its length, so that ("ab", "c") differs from ("a", "bc").
+    """
     digest = blake2b(digest_size=DIGEST_BYTES)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part

@@ -38,12 +38,20 @@ class Phase:
             return
         self._told_at = now
         tell_reader(
-            {"phase": self.name, "repository": self.repository, "done": self.done, "total": self.total, "unit": self.unit}
+            {
+                "phase": self.name,
+                "repository": self.repository,
+                "done": self.done,
+                "total": self.total,
+                "unit": self.unit,
+            }
         )
 
 
 @contextmanager
-def phase(name: str, *, repository: str | None = None, total: int | None = None, unit: str = "items") -> Iterator[Phase]:
+def phase(
+    name: str, *, repository: str | None = None, total: int | None = None, unit: str = "items"
+) -> Iterator[Phase]:
     """Report a phase from its start to its end; call `advance` on what it yields."""
     current = Phase(name, repository, total, unit)
     current.tell(force=True)

@@ -1,4 +1,7 @@
-"""Forgetting what was derived, so that `stemma run --full` derives it again. Removing a repository lives in `git.registry`."""
+"""Forgetting what was derived, so that `stemma run --full` derives it again.
+
+Removing a repository lives in `git.registry`.
+"""
 
 from __future__ import annotations
 

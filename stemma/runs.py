@@ -1,4 +1,7 @@
-"""Runs of the main job: what they read, how long each phase took, how they ended. What a phase does lives in its room."""
+"""Runs of the main job: what they read, how long each phase took, how they ended.
+
+What a phase does lives in its room.
+"""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ def verdict(
         return
     facts = answer.verdict
     show.console.print(
-        f"{facts['outcome'].upper()}  {facts['name']} ({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})\n"
-        f"{facts['reason']}",
+        f"{facts['outcome'].upper()}  {facts['name']} "
+        f"({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})\n{facts['reason']}",
         markup=False,
         highlight=False,
     )

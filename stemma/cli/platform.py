@@ -1,4 +1,7 @@
-"""Where the Dagster side of Stemma is, and the environment its processes need. What they do lives in `orchestration`."""
+"""Where the Dagster side of Stemma is, and the environment its processes need.
+
+What they do lives in `orchestration`.
+"""
 
 from __future__ import annotations
 
