@@ -14,7 +14,7 @@ from typing import Any
 
 from tree_sitter import Node, Tree
 
-from stemma.extract.grammars import Grammar
+from stemma.extract.grammars import Grammar, ParseTimeout
 from stemma.extract.normal_form import bounded_name
 
 MAX_DEPTH = 32
@@ -28,7 +28,7 @@ _NOT_OWNERS = frozenset({"exports", "module", "this", "self", "window", "global"
 _SCOPES = frozenset({"scope.type", "scope.namespace"})
 _BESIDE = frozenset({"name", "owner", "wrapped"})
 _COMMENT_EDGE = re.compile(r"^[ \t]*(?:/\*+!?|\*+/|\*|//[/!]*<?|#+)?[ \t]?|[ \t]*\*+/[ \t]*$", re.MULTILINE)
-_QUOTES = re.compile(r"^[A-Za-z]{0,2}('''|\"\"\"|'|\")(.*)\1$", re.DOTALL)
+_OPENING_QUOTES = re.compile(r"[A-Za-z]*('''|\"\"\"|'|\")")
 _HEAD_BYTES = 4_000
 _LINE_BYTES = 1_000
 _INNER_COMMENTS = (b"//!", b"/*!<", b"///<", b"#!")  # they speak of what is around or before them
@@ -85,15 +85,19 @@ def find_definitions(
         while (wrapper := wrappers.get(item.outer.id)) is not None:
             item.outer = wrapper
     leading.sort(key=lambda node: node.end_byte)
-    return _nest(grammar, source, list(found.values()), _Leading(leading, source, grammar))
+    return _nest(grammar, source, list(found.values()), _Leading(leading, source, grammar), is_late)
 
 
-def _nest(grammar: Grammar, source: bytes, found: list[_Found], leading: _Leading) -> tuple[list[Definition], bool]:
+def _nest(
+    grammar: Grammar, source: bytes, found: list[_Found], leading: _Leading, is_late: Callable[[], bool]
+) -> tuple[list[Definition], bool]:
     found.sort(key=lambda item: (item.outer.start_byte, -item.outer.end_byte, item.node.start_byte))
     definitions: list[Definition] = []
     above: list[tuple[int, str, int | None, list[str]]] = []  # (end, kind, position, names) of what encloses
     is_cut = False
     for item in found:
+        if is_late():
+            raise ParseTimeout
         end = item.outer.end_byte
         while above and (above[-1][0] < end or above[-1][0] <= item.outer.start_byte):
             above.pop()
@@ -246,9 +250,12 @@ def _python_docstring(body: Node | None, source: bytes) -> str | None:
     first = next((child for child in body.named_children if not child.is_extra), None)
     if first is None or first.type != "string":
         return None
-    text = source[first.start_byte : min(first.end_byte, first.start_byte + 4 * DOCSTRING_CHARS)]
-    quoted = _QUOTES.match(text.decode("utf-8", "replace"))
-    return _documentation(quoted.group(2) if quoted else text.decode("utf-8", "replace"))
+    text = source[first.start_byte : min(first.end_byte, first.start_byte + 4 * DOCSTRING_CHARS)].decode(
+        "utf-8", "replace"
+    )
+    opening = _OPENING_QUOTES.match(text)
+    assert opening is not None
+    return _documentation(text[opening.end() :].removesuffix(opening.group(1)))
 
 
 def _documentation(text: str) -> str | None:
