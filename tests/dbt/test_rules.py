@@ -3,9 +3,9 @@
 Modelling: no direct join to a source, marts and intermediate read no source, staging reads one source and no model,
 one staging model a source and one source a staging model, no unused source or staging model, no root model, no
 rejoining of upstream concepts, no hard-coded or raw reference, fan-out and number of parents bounded. Testing: a
-primary-key test on every model. Documentation: every model, column, source, source table and exposure described. Structure:
-names, folders, one YAML beside each model. Performance: no long chain of views, exposures read tables. Governance:
-marts are public, with an enforced contract; nothing else is.
+primary-key test on every model. Documentation: every model, column, source, source table and exposure described.
+Structure: names, folders, one YAML beside each model. Performance: no long chain of views, exposures read tables.
+Governance: marts are public, with an enforced contract; nothing else is.
 Its own naming rule asks for a prefix on marts too; here a mart is called by the plural of its grain, as analysts ask.
 """
 
