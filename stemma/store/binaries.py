@@ -83,10 +83,14 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
-def account() -> Account:
-    """Whom to run Postgres as: this user, or where this is root, which Postgres refuses, `postgres` or `nobody`."""
+def account(home: Path | None = None) -> Account:
+    """Whom to run Postgres as: this user; where this is root, which Postgres refuses, the owner of `home`,
+    and before there is one, `postgres` or `nobody`.
+    """
     if os.geteuid() != 0:
-        return Account(_own_name())
+        return Account(_name_of(os.geteuid()))
+    if home is not None and home.is_dir() and (owner := home.stat()).st_uid != 0:
+        return Account(_name_of(owner.st_uid), owner.st_uid, owner.st_gid)
     for name in ("postgres", "nobody"):
         try:
             entry = pwd.getpwnam(name)
@@ -99,11 +103,11 @@ def account() -> Account:
     )
 
 
-def _own_name() -> str:
+def _name_of(uid: int) -> str:
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:  # a container may run as a number that has no name
-        return str(os.geteuid())
+        return str(uid)
 
 
 def find_install() -> Path:

@@ -99,10 +99,11 @@ def serve(settings: Settings) -> Iterator[str]:
 
 def status(settings: Settings) -> Status:
     """What there is of the embedded Postgres. Starts and changes nothing."""
-    who, state = account(), _read_state(settings)
-    home = Path(state["home"]) if "home" in state else settings.data_dir / "postgres"
-    cluster = Cluster(home, find_install(), who)
-    running = cluster.postmaster()
+    with _disk_errors(settings.data_dir):
+        state = _read_state(settings)
+        home = Path(state["home"]) if "home" in state else settings.data_dir / "postgres"
+        cluster = Cluster(home, find_install(), who := account(home))
+        running, is_created = cluster.postmaster(), cluster.folder.is_dir()
     version = Account("").run([find_install() / "bin" / "postgres", "--version"]).stdout.split()[-1]
     return Status(
         version=version,
@@ -111,7 +112,7 @@ def status(settings: Settings) -> Status:
         user=who.name,
         port=running.port if running else state.get("port"),
         pid=running.pid if running else None,
-        is_created=cluster.folder.is_dir(),
+        is_created=is_created,
         is_running=running is not None,
         why_elsewhere=state.get("why_elsewhere"),
     )
@@ -139,15 +140,17 @@ def _start(settings: Settings, cluster: Cluster, state: _State, *, is_alone: boo
 
 def _open_cluster(settings: Settings) -> tuple[Cluster, _State]:
     """The cluster of a data folder, its home found or made, and what is remembered of it."""
-    who, state = account(), _read_state(settings)
+    state = _read_state(settings)
     if "home" in state:
         home = Path(state["home"])
+        who = account(home)
         if not home.is_dir():
             raise StoreError(
                 f"The Postgres of {settings.data_dir} was in {home}, which is gone.",
                 f"Bring it back, or remove {settings.data_dir / STATE_FILE} to begin with an empty one.",
             )
     else:
+        who = account(settings.data_dir / "postgres")
         home, why = _choose_home(settings, who)
         home.parent.mkdir(exist_ok=True)
         home.mkdir(mode=0o700, exist_ok=True)
@@ -208,12 +211,20 @@ def _write_state(settings: Settings, state: _State) -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
+    """Write a file of mode 0600 for the owner of its folder, whole or not at all."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+        _give_to_owner(file.fileno(), path.parent)
     Path(file.name).replace(path)
+
+
+def _give_to_owner(descriptor: int, folder: Path) -> None:
+    """Give a file to the owner of its folder: a `sudo stemma` must not lock them out."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 @contextmanager
@@ -223,7 +234,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{error.filename or folder} cannot be written: {error.strerror}.",
+            f"{error.filename or folder} cannot be used: {error.strerror}.",
             "Mend that (space, rights), or set STEMMA_DATA_DIR to another folder.",
         ) from error
 
@@ -233,6 +244,7 @@ def _lock_file(path: Path) -> Iterator[int]:
     """A lock file, open; Postgres never inherits it, since Python marks every descriptor close-on-exec."""
     with _disk_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        _give_to_owner(descriptor, path.parent)
     try:
         yield descriptor
     finally:

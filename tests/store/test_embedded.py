@@ -313,6 +313,21 @@ def test_binaries_that_cannot_be_reached_are_copied(shut: Path, monkeypatch: pyt
             assert written(url) == [1]
 
 
+def test_root_runs_the_cluster_of_an_ordinary_user_as_that_user() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root runs Postgres as another user")
+    with open_folder() as folder:
+        settings = Settings(data_dir=folder)
+        with embedded.serve(settings) as url:
+            write(url, 1)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 12345, 12345)
+        with embedded.serve(settings) as url:
+            assert written(url) == [1]
+            assert Path(f"/proc/{embedded.status(settings).pid}").stat().st_uid == 12345
+        assert {path.stat().st_uid for path in folder.rglob("*")} == {12345}
+
+
 def test_a_lost_password_file_is_named(shared: Settings) -> None:
     path = shared.data_dir / embedded.PASSWORD_FILE
     kept = path.rename(path.with_suffix(".kept"))
