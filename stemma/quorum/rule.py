@@ -24,8 +24,8 @@ class Rule:
     reject_below: float = 0.5
     # Votes of one family share their blindness, so families make the quorum, not members.
     min_families: int = 2
-    # Who measures shape or style cannot say that code is safe to reuse: acceptance needs a vote of one that can.
-    needed_to_accept: str = "security"
+    # Who measures shape or style cannot say whether code is safe to reuse: a decision needs a vote of one that can.
+    needed_family: str = "security"
     # (member, severity): a failing vote with such a finding rejects, whatever the others say.
     vetoes: tuple[tuple[str, str], ...] = (("parse", "high"), ("bandit", "high"))
 

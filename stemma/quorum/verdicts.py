@@ -134,11 +134,11 @@ def decide(votes: pl.DataFrame, rule: Rule = RULE) -> pl.DataFrame:
             n_families=pl.col("family").filter(cast).n_unique(),
             weight_for=pl.col("weight").filter(pl.col("vote") == "pass").sum(),
             weight_cast=pl.col("weight").filter(cast).sum(),
-            is_vouched=((pl.col("family") == rule.needed_to_accept) & cast).any(),
+            is_judged=((pl.col("family") == rule.needed_family) & cast).any(),
             is_vetoed=veto.any(),
             told=_told().filter(pl.col("vote") == "fail").str.join("; "),
             veto=_told().filter(veto).first(),
-            silent=_silent().filter(pl.col("family") == rule.needed_to_accept).str.join("; "),
+            silent=_silent().filter(pl.col("family") == rule.needed_family).str.join("; "),
         )
         .with_columns(score=_share("weight_for"))
         .with_columns(agreement=pl.max_horizontal("score", 1 - pl.col("score")))
@@ -158,7 +158,8 @@ def _share(weight: str) -> pl.Expr:
 
 def _told() -> pl.Expr:
     """What a failing member says, in a phrase."""
-    return pl.format("{} finds {} in line {} ({})", "member", "rule", "line", "message")
+    finding = pl.format("{} finds {} in line {} ({})", "member", "rule", "line", "message")
+    return pl.coalesce(finding, pl.format("{} fails it", "member"))
 
 
 def _silent() -> pl.Expr:
@@ -175,9 +176,11 @@ def _outcome(rule: Rule) -> pl.Expr:
         .then(pl.lit("reject"))
         .when(pl.col("n_families") < rule.min_families)
         .then(pl.lit("needs_review"))
+        .when(~pl.col("is_judged"))
+        .then(pl.lit("needs_review"))
         .when(pl.col("score") < rule.reject_below)
         .then(pl.lit("reject"))
-        .when((pl.col("score") >= rule.accept_at) & pl.col("is_vouched"))
+        .when(pl.col("score") >= rule.accept_at)
         .then(pl.lit("accept"))
         .otherwise(pl.lit("needs_review"))
     )
@@ -188,17 +191,17 @@ def _reason(rule: Rule) -> pl.Expr:
     cast = pl.col("n_pass") + pl.col("n_fail")
     tally = pl.format("{} of {} votes cast pass", "n_pass", cast)
     few = pl.format("Too few votes: {} of the {} families a verdict needs.", "n_families", pl.lit(rule.min_families))
-    unsafe = pl.format("Nobody judged its {} ({}).", pl.lit(rule.needed_to_accept), _or_nobody("silent"))
+    unsafe = pl.format("Nobody judged its {} ({}).", pl.lit(rule.needed_family), _or_nobody("silent"))
     return (
         pl.when("is_vetoed")
         .then(pl.format("Vetoed: {}.", "veto"))
         .when(pl.col("n_families") < rule.min_families)
         .then(few)
+        .when(~pl.col("is_judged"))
+        .then(unsafe)
         .when(pl.col("outcome") == "reject")
         .then(pl.format("Only {}: {}.", tally, "told"))
         .when(pl.col("n_fail") > 0)
         .then(pl.format("{}, but {}.", tally, "told"))
-        .when(pl.col("outcome") == "needs_review")
-        .then(unsafe)
         .otherwise(pl.format("All {} votes cast pass.", cast))
     )

@@ -58,6 +58,10 @@ def test_ruff_fails_what_is_wrong_in_itself(judge: Judge, code: str, rule: str, 
         "def f(self):\n        return self.x",
         "@overload\ndef f(x: int) -> int: ...",
         METHOD,
+        "# why it is so\n    @cache\n    def f(self):\n        return 1",
+        "@parametrize(\n        'a',\n        [\n"
+        + "            1,\n" * 2000
+        + "        ],\n    )\n    def f(self, a):\n        return a",
     ],
 )
 def test_a_fragment_is_not_blamed_for_being_one(judge: Judge, code: str) -> None:
@@ -204,6 +208,11 @@ def test_vulture_fails_code_that_can_never_run(judge: Judge) -> None:
     assert (vote, [(finding["rule"], finding["line"]) for finding in findings]) == ("fail", [("unreachable_code", 3)])
 
 
+def test_a_redundant_condition_is_told_and_held_against_nobody(judge: Judge) -> None:
+    vote, _, findings = judge(Vulture(), "def f(x):\n    if True:\n        return x")
+    assert (vote, [finding["message"] for finding in findings]) == ("pass", ["redundant if-condition"])
+
+
 def test_an_unused_argument_is_told_and_held_against_nobody(judge: Judge) -> None:
     vote, _, findings = judge(Vulture(), "def f(x, y):\n    return x")
     assert (vote, [finding["message"] for finding in findings]) == ("pass", ["unused variable 'y'"])
@@ -229,6 +238,10 @@ def test_a_name_used_in_one_snippet_does_not_excuse_another(tmp_path: Path) -> N
         ("typescript", "abstract run(x: number): void;"),
         ("rust", "pub fn len(&self) -> usize { self.0 }"),
         ("cpp", "virtual void f() const override { }"),
+        ("cpp", "enum class Kind { a, b }"),
+        ("c", "struct pair {\n  int a;\n}"),
+        ("c", "typedef struct {\n  int a;\n}"),
+        ("go", "type Pair struct {\n\tA int\n}"),
         ("python", "type Pair[T] = tuple[T, T]"),
     ],
 )

@@ -75,6 +75,13 @@ def test_those_who_measure_shape_cannot_vouch_for_safety() -> None:
     assert verdict["reason"] == "Nobody judged its security (bandit: not applicable: not its language)."
 
 
+def test_without_a_security_vote_only_a_veto_rejects() -> None:
+    assert (
+        decided(parse="pass", ruff="fail", lizard="fail", vulture="fail", bandit="abstain")["outcome"] == "needs_review"
+    )
+    assert decided(parse=("fail", "high"), ruff="pass", lizard="pass", bandit="abstain")["outcome"] == "reject"
+
+
 def test_one_family_is_no_quorum() -> None:
     verdict = decided(parse="pass", lizard="pass", ruff="abstain", bandit="abstain", vulture="abstain")
     assert verdict["outcome"] == "needs_review"

@@ -41,7 +41,7 @@ _BLIND_SPOTS = "|".join(
         r"\b(?:getattr|vars)\s*\(\s*(?:os|sys|subprocess|posix|shutil|builtins)\b",  # by a computed name
         r"=\s*(?:os|posix|shutil)\s*(?:$|[;\n#])|\bimport\s+(?:os|posix|shutil)\s+as\b",  # by another name
         r"\bfrom\s+(?:os|posix|shutil|pty)\s+import\b|\brm\s+-\w*[rf]|\bmkfs\b|\bdd\s+if=|\bof=/dev/",
-        r"(?:^|[^.\w])(?:run|call)\s*\(\s*[\[\"']|[\"'](?:rm|dd|shred|sh|bash|system|popen)[\"']",  # imported without its module
+        r"(?:^|[^.\w])(?:run|call)\s*\(\s*[\[\"']|[\"'](?:rm|dd|shred|sh|bash|system|popen)[\"']",  # without its module
     )
 )
 _BLIND_REASON = "cannot vouch: it starts a process, loads code or removes a tree in a way Bandit does not follow"

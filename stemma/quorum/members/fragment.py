@@ -52,23 +52,33 @@ _CONTAINERS: dict[str, tuple[tuple[str, str], ...]] = {
     "typescript": (("class _ {", "}"), ("({", "})"), ("interface _ {", "}")),
     "java": (("class _ {", "}"), ("interface _ {", "}"), ("enum _ {", "}")),
     "rust": (("impl _ {", "}"), ("trait _ {", "}")),
-    "cpp": (("struct _ {", "};"),),
+    "cpp": (("struct _ {", "};"), ("struct _ {", " _;\n};")),
 }
+
+# What follows a definition in its file and is not part of it: C's `struct s { ... }` ends in a declarator or `;`.
+_TAILS = {"c": " _;", "cpp": " _;"}
 
 
 def python_module(code: str) -> str:
     """The definition as a module of its own, `PYTHON_LINES_BEFORE` lines longer; nothing of its text is changed.
 
-    The first line of a decorated method has lost the indentation that its second line still has. It gets it back, and
-    a class around it: dedenting would change the text of multi-line strings.
+    The first line of a decorated or commented method has lost the indentation that its second line still has. It gets
+    it back, and a class around it: dedenting would change the text of multi-line strings.
     """
-    first = code[: len(code) - len(code.lstrip(" \t"))]
-    headers = _HEADER.findall(code[: 4 * 1024], 0)
-    missing = "" if first or not code.startswith("@") else next((indent for indent in headers[1:2]), "")
-    container = "class _:" if first or missing else ""
+    indent = code[: len(code) - len(code.lstrip(" \t"))] or _lost_indentation(code)
     named = [module for module in _MODULES if f"{module}." in code]
     preamble = f"import {', '.join(named)}" if named else ""
+    container = "class _:" if indent else ""
+    missing = "" if code.startswith((" ", "\t")) else indent
     return f"{preamble}\n{container}\n{missing}{code}\n"
+
+
+def _lost_indentation(code: str) -> str:
+    if not code.startswith(("@", "#")):
+        return ""
+    first_line_end = code.find("\n") + 1
+    header = _HEADER.search(code, first_line_end)
+    return header[1] if header and first_line_end else ""
 
 
 def write_python(batch: pl.DataFrame, folder: Path) -> Path:
@@ -84,4 +94,7 @@ def forms(language: str, code: str) -> list[tuple[str, int]]:
     """The definition as it is and inside each container of its language, with the lines that precede it."""
     if language == "python":
         return [(python_module(code), PYTHON_LINES_BEFORE)]
-    return [(code, 0)] + [(f"{opening}\n{code}\n{closing}", 1) for opening, closing in _CONTAINERS.get(language, ())]
+    alone = [(f"{code}\n", 0)]  # Go's grammar ends a type's definition at the line's end
+    if tail := _TAILS.get(language):
+        alone.append((f"{code}{tail}\n", 0))
+    return alone + [(f"{opening}\n{code}\n{closing}\n", 1) for opening, closing in _CONTAINERS.get(language, ())]

@@ -9,6 +9,7 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +21,7 @@ from stemma.quorum.process import Limits
 # Alone, every definition is "unused" (60 %). What remains at 100 % is unreachable code, which fails, and unused
 # arguments, which a caller or a base class may dictate: they are told, and held against nobody.
 _MIN_CONFIDENCE = 100
-_FAILS = "unreachable_code"
+_FAILS, _TOLD = "unreachable_code", "redundant"  # `if True:` without else is told too
 _EXCUSE = re.compile(r"#\s?noqa", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ class Vulture:
             tool = version("vulture")
         except PackageNotFoundError as error:
             raise MemberMissingError("vulture is not installed") from error
-        return version_of("vulture", tool, _MIN_CONFIDENCE, _FAILS, sys.version_info[:2])
+        return version_of("vulture", tool, _MIN_CONFIDENCE, _FAILS, _TOLD, sys.version_info[:2])
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
         return ask_child(__name__, batch, folder, limits)
@@ -54,12 +55,16 @@ def inspect(language: str, kind: str, code: str) -> Answer:
     findings = [
         Finding(
             rule=item.typ,
-            severity="medium" if item.typ == _FAILS else "low",
+            severity="medium" if _never_runs(item) else "low",
             line=item.first_lineno - PYTHON_LINES_BEFORE,
             message=item.message,
         )
         for item in unused
         if item.first_lineno > PYTHON_LINES_BEFORE
     ]
-    fails = any(finding["rule"] == _FAILS for finding in findings)
+    fails = any(finding["severity"] == "medium" for finding in findings)
     return "fail" if fails else "pass", None, findings
+
+
+def _never_runs(item: Any) -> bool:
+    return item.typ == _FAILS and not item.message.startswith(_TOLD)
