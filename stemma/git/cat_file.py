@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stemma.errors import SourceError
-from stemma.git import command
+from stemma.git.store import Store
 
 SHA1_DIGITS = 40
 
@@ -36,25 +35,25 @@ def object_id(kind: str, content: bytes, like: str = "") -> str:
     return digest.hexdigest()
 
 
-def headers(git_dir: Path, oids: Sequence[str]) -> Iterator[Header]:
+def headers(store: Store, oids: Sequence[str]) -> Iterator[Header]:
     """The header of each object, in the order asked; nothing is unpacked for it."""
     answered = 0
     while answered < len(oids):
-        with command.stream(git_dir, "cat-file", "--batch-check", "--buffer", lines=oids[answered:]) as answers:
+        with store.stream("cat-file", "--batch-check", "--buffer", lines=oids[answered:]) as answers:
             for line in answers.output:
                 yield _header(oids[answered], line)
                 answered += 1
         if answered < len(oids):
-            _refuse_if_gone(git_dir, answers.message)
+            _refuse_if_gone(store, answers.message)
             yield Header(oids[answered], CORRUPT)
             answered += 1
 
 
-def contents(git_dir: Path, oids: Sequence[str]) -> Iterator[tuple[Header, bytes | None]]:
+def contents(store: Store, oids: Sequence[str]) -> Iterator[tuple[Header, bytes | None]]:
     """The objects with their contents, in the order asked; None where it is missing or is not what its id says."""
     answered = 0
     while answered < len(oids):
-        with command.stream(git_dir, "cat-file", "--batch", "--buffer", lines=oids[answered:]) as answers:
+        with store.stream("cat-file", "--batch", "--buffer", lines=oids[answered:]) as answers:
             while answered < len(oids) and (line := answers.output.readline()):
                 header = _header(oids[answered], line)
                 if header.kind is None:
@@ -69,15 +68,15 @@ def contents(git_dir: Path, oids: Sequence[str]) -> Iterator[tuple[Header, bytes
                 answered += 1
                 yield header, content
         if answered < len(oids):
-            _refuse_if_gone(git_dir, answers.message)
+            _refuse_if_gone(store, answers.message)
             yield Header(oids[answered], CORRUPT), None
             answered += 1
 
 
-def all_of_kind(git_dir: Path, kind: str) -> list[str]:
+def all_of_kind(store: Store, kind: str) -> list[str]:
     """Ids of every object of one kind in the store, reachable or not."""
     arguments = ["--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", "--buffer", "--unordered"]
-    with command.stream(git_dir, "cat-file", *arguments) as listed:
+    with store.stream("cat-file", *arguments) as listed:
         return [line.split(" ")[1] for block in listed.line_blocks() for line in block if line.startswith(f"{kind} ")]
 
 
@@ -89,6 +88,6 @@ def _header(oid: str, line: bytes) -> Header:
             return Header(oid, None)
 
 
-def _refuse_if_gone(git_dir: Path, message: str) -> None:
-    if "not a git repository" in message or not git_dir.exists():
-        raise SourceError(f"{git_dir} can no longer be read as a git repository: {message}.", "Bring it back.")
+def _refuse_if_gone(store: Store, message: str) -> None:
+    if "not a git repository" in message or not store.objects.exists():
+        raise SourceError(f"{store.name} can no longer be read as a git repository: {message}.", "Bring it back.")

@@ -6,18 +6,18 @@ Which of the changes are kept is decided by `ingest`; lists of whole commits com
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 
-from stemma.git import cat_file, command, trees
+from stemma.git import cat_file, trees
 from stemma.git.history import Damage
+from stemma.git.store import Store
 from stemma.git.trees import FILE_MODE_PREFIX, MODE_DIGITS, unquoted
 
 SCHEMA = pl.Schema({"sha": pl.String, "path": pl.String, "old_blob": pl.String, "new_blob": pl.String})
 
 
-def changes(git_dir: Path, chain: Sequence[str], start: int, damage: Damage) -> Iterator[pl.DataFrame]:
+def changes(store: Store, chain: Sequence[str], start: int, damage: Damage) -> Iterator[pl.DataFrame]:
     """Batches of the file changes of chain[start:], `chain` being oldest first: sha, path, old_blob, new_blob.
 
     Only regular files; null where there is none before or after. The first commit of the chain adds all it holds.
@@ -29,10 +29,10 @@ def changes(git_dir: Path, chain: Sequence[str], start: int, damage: Damage) -> 
     while pending:
         if base is None:
             first = pending.pop(0)
-            if not trees.is_readable(git_dir, first):
+            if not trees.is_readable(store, first):
                 damage.missing.append(first)
                 continue
-            yield from _additions(git_dir, first)
+            yield from _additions(store, first)
             base = first
         read = 0
         pairs = (f"{child} {parent}" for child, parent in zip(pending, [base, *pending], strict=False))
@@ -45,7 +45,7 @@ def changes(git_dir: Path, chain: Sequence[str], start: int, damage: Damage) -> 
             "--always",
             "--ignore-submodules=none",
         )
-        with command.stream(git_dir, "diff-tree", "--stdin", *options, lines=pairs) as compared:
+        with store.stream("diff-tree", "--stdin", *options, lines=pairs) as compared:
             sha = ""
             for lines in compared.line_blocks():
                 batch, n_headers, sha = _parse(lines, sha, len(base))
@@ -53,26 +53,26 @@ def changes(git_dir: Path, chain: Sequence[str], start: int, damage: Damage) -> 
                 yield batch
         if compared.code == 0:
             return
-        base, pending = _behind_damage(git_dir, base, pending, read, damage)
+        base, pending = _behind_damage(store, base, pending, read, damage)
 
 
 def _behind_damage(
-    git_dir: Path, base: str, pending: list[str], read: int, damage: Damage
+    store: Store, base: str, pending: list[str], read: int, damage: Damage
 ) -> tuple[str | None, list[str]]:
     """Where to go on when the comparison of `pending[read]` failed: the commit to compare with, and what is left."""
     base = pending[read - 1] if read else base
     left = pending[read:]
     # A partial clone may lack all trees but the newest: those are found at once, not one failure at a time.
-    roots = cat_file.headers(git_dir, [f"{sha}^{{tree}}" for sha in left])
+    roots = cat_file.headers(store, [f"{sha}^{{tree}}" for sha in left])
     bare = {sha for sha, root in zip(left, roots, strict=True) if root.kind != "tree"}
-    if not bare and left and not trees.is_readable(git_dir, left[0]):
+    if not bare and left and not trees.is_readable(store, left[0]):
         bare = {left[0]}
     damage.missing += sorted(bare)
     return (base if bare else None), [sha for sha in left if sha not in bare]
 
 
-def _additions(git_dir: Path, commit: str) -> Iterator[pl.DataFrame]:
-    for batch in trees.tree(git_dir, commit):
+def _additions(store: Store, commit: str) -> Iterator[pl.DataFrame]:
+    for batch in trees.tree(store, commit):
         yield batch.filter(pl.col("mode").str.starts_with(FILE_MODE_PREFIX)).select(
             pl.lit(commit).alias("sha"), "path", pl.lit(None, pl.String).alias("old_blob"), new_blob="blob_oid"
         )

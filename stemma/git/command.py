@@ -1,26 +1,23 @@
 """How git is run: on repositories nobody vouches for, so that nothing in them can run a program or reach the network.
 
-What is asked of git lives in `objects`, `history` and `fetch`; a repository's registration, in `registry`.
+Reading objects goes one step further, in `store`; what is asked over the network, in `fetch`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stemma.errors import SourceError, StoreError
+from stemma.errors import SourceError
+from stemma.git.paths import shown
 
-BLOCK_BYTES = 8 * 2**20
-PIPE_BYTES = 2**20  # fewer turns between git and us; the most that an unprivileged process may ask for
 PROTOCOLS = ("https", "ssh", "git", "file")
 
 # Command scope wins over whatever the repository's own configuration says.
@@ -88,9 +85,7 @@ def environment(*, network: bool = False, config: Sequence[tuple[str, str]] = ()
     }
     for position, (name, value) in enumerate(settings):
         variables |= {f"GIT_CONFIG_KEY_{position}": name, f"GIT_CONFIG_VALUE_{position}": value}
-    if (
-        not network
-    ):  # a person's own configuration is needed to reach a server (proxy, keys, credentials), and only then
+    if not network:  # a person's own configuration is needed to reach a server (proxy, keys), and only then
         variables |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     return variables
 
@@ -110,7 +105,7 @@ def run(
     """
     with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as output:
         variables = environment(network=network, config=config)
-        process = _start(git_dir, arguments, variables, folder, (subprocess.DEVNULL, output, complaints))
+        process = start(git_dir, arguments, variables, folder, (subprocess.DEVNULL, output, complaints))
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
@@ -118,72 +113,28 @@ def run(
                 f"git {arguments[0]} gave no answer within {timeout_s:.0f} s.", "Check that the server can be reached."
             ) from error
         finally:
-            _stop(process)
+            stop(process)
         output.seek(0)
-        return Answer(code, output.read().decode("utf-8", "replace"), _complaint(complaints))
+        return Answer(code, os.fsdecode(output.read()), complaint(complaints))
 
 
-@dataclass
-class Stream:
-    """A running git command: read `output`; after the `with` block, `code` and `message` say how it ended."""
-
-    output: IO[bytes]
-    code: int = 0
-    message: str = ""
-
-    def line_blocks(self) -> Iterator[list[str]]:
-        """The output as lists of whole lines, a bounded number of bytes at a time."""
-        rest = b""
-        while block := self.output.read(BLOCK_BYTES):
-            head, newline, tail = block.rpartition(b"\n")
-            if not newline:
-                rest += tail
-                continue
-            yield (rest + head).decode("utf-8", "replace").split("\n")
-            rest = tail
-        if rest:
-            yield rest.decode("utf-8", "replace").split("\n")
-
-
-@contextmanager
-def stream(git_dir: Path, *arguments: str, lines: Iterable[str] = ()) -> Iterator[Stream]:
-    """Run git with `lines` on its standard input and its output as a stream; how it ended is for the caller to judge.
-
-    The input goes through an unnamed file, not a pipe: no thread, and neither side can wait for the other for ever.
-    """
-    with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as feed:
-        try:
-            for line in lines:
-                feed.write(line.encode() + b"\n")
-            feed.seek(0)
-        except OSError as error:
-            raise StoreError(f"The temporary folder cannot be written: {error}.", "Free some disk space.") from error
-        process = _start(git_dir, arguments, environment(), None, (feed, subprocess.PIPE, complaints))
-        assert process.stdout is not None
-        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        running = Stream(process.stdout)
-        try:
-            yield running
-            process.stdout.close()
-            running.code = process.wait()
-        finally:
-            _stop(process)
-        running.message = _complaint(complaints)
-
-
-def _start(
+def start(
     git_dir: Path | None,
     arguments: tuple[str, ...],
     variables: dict[str, str],
     folder: Path | None,
     streams: tuple[int | IO[bytes], int | IO[bytes], IO[bytes]],
 ) -> subprocess.Popen[bytes]:
+    """Start git; `streams` are its standard input, output and error.
+
+    Raises:
+        SourceError: there is no git, or no folder to run it in.
+    """
     stdin, stdout, stderr = streams
     where = [f"--git-dir={git_dir}"] if git_dir else []
     try:
         return subprocess.Popen(
             ["git", *where, *arguments],
-            bufsize=PIPE_BYTES,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -193,19 +144,22 @@ def _start(
         )
     except FileNotFoundError as error:
         if folder and not folder.exists():
-            raise SourceError(f"{folder} does not exist.", "Check the path.") from error
+            raise SourceError(f"{shown(folder)} does not exist.", "Check the path.") from error
         raise SourceError("git is not installed.", "Install git (on Debian: apt-get install git).") from error
     except PermissionError as error:
-        raise SourceError(f"{folder or git_dir} may not be entered: permission denied.", "Mend its mode.") from error
+        raise SourceError(
+            f"{shown(folder or git_dir or Path())} may not be entered: permission denied.", "Mend its mode."
+        ) from error
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all it started, where it still runs."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def _complaint(complaints: IO[bytes]) -> str:
+def complaint(complaints: IO[bytes]) -> str:
     """The line of standard error that says most: the first `fatal:`, else the last one; credentials removed."""
     complaints.seek(0)
     said = complaints.read(64 * 1024).decode("utf-8", "replace").splitlines()

@@ -18,7 +18,8 @@ from stemma.config import Settings
 from stemma.errors import SourceError, StoreError
 from stemma.git import command, folders, history
 from stemma.git.repository import BROKEN, EMPTY, FOLDER, GIT, LEFT_OUT, NO_COMMIT, NO_FILE, OK, UNREACHABLE, Repository
-from stemma.git.standing import rows_changed
+from stemma.git.standing import rows_changed, storable
+from stemma.git.store import open_store
 from stemma.ids import content_id
 from stemma.progress import phase
 from stemma.store.postgres import Database
@@ -80,7 +81,8 @@ def head_state(db: Database, settings: Settings, repo: Repository) -> str:
     _refuse_if_gone(repo)
     if repo.kind == FOLDER:
         return folders.digest(repo)
-    return content_id(GIT, history.head_commit(repo.git_dir) or "", *history.shallow_commits(repo.git_dir))
+    store = open_store(repo.git_dir)
+    return content_id(GIT, history.head_commit(store) or "", *store.shallow_commits())
 
 
 def check_reachable(repo: Repository, credential: str | None) -> None:
@@ -116,7 +118,8 @@ def discard(repo: Repository) -> None:
 
 def _git_state(repo: Repository) -> HeadState:
     _refuse_if_gone(repo)
-    head, shallow = history.head_commit(repo.git_dir), history.shallow_commits(repo.git_dir)
+    store = open_store(repo.git_dir)
+    head, shallow = history.head_commit(store), store.shallow_commits()
     return HeadState(OK if head else EMPTY, None if head else NO_COMMIT, head, bool(shallow), 0)
 
 
@@ -135,13 +138,12 @@ def _refuse_if_gone(repo: Repository) -> None:
 
 
 def _write(db: Database, repo: Repository, status: str, reason: str | None, is_shallow: bool) -> int:
-    reason = reason.replace("\0", "�") if reason else None
     with db.transaction() as transaction:
         return rows_changed(
             transaction,
             "UPDATE stemma.repositories SET status = $2, status_reason = $3, is_shallow = $4 "
             "WHERE repo_id = $1 AND (status, status_reason, is_shallow) IS DISTINCT FROM ($2, $3, $4)",
-            [repo.repo_id, status, reason, is_shallow],
+            [repo.repo_id, status, storable(reason), is_shallow],
         )
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import polars as pl
 
 from stemma.errors import SourceError
 from stemma.git import cat_file, command
 from stemma.git.repository import LEFT_OUT
+from stemma.git.store import Store
 
 SUBJECT_CHARACTERS, NAME_CHARACTERS = 500, 200
 # A date is whatever its author's clock or script said. Years that neither Postgres' partitions nor Python's datetime
@@ -39,41 +39,29 @@ class Damage:
         return f"{len(self.missing)} objects are missing or corrupt ({named}); what hangs on them is {LEFT_OUT}"
 
 
-def head_commit(git_dir: Path) -> str | None:
+def head_commit(store: Store) -> str | None:
     """Id of HEAD's commit; None where there is no commit yet.
 
     Raises:
-        SourceError: not a git repository, or HEAD's commit itself cannot be read.
+        SourceError: HEAD's commit cannot be read.
     """
-    answer = command.run(git_dir, "rev-parse", "--verify", "--quiet", "HEAD")
-    sha = answer.output.strip()
+    answer = command.run(store.git_dir, "rev-parse", "--verify", "--quiet", "HEAD")
     if answer.code != 0:
-        if command.run(git_dir, "rev-parse", "--git-dir").code != 0:
-            raise SourceError(f"{git_dir} is not a git repository: {answer.message}.", "Check the path.")
         return None
-    kind = command.run(git_dir, "cat-file", "-t", sha)
-    if kind.output.strip() != "commit":
+    sha = answer.output.strip()
+    if next(cat_file.headers(store, [sha])).kind != "commit":
         raise SourceError(
-            f"HEAD of {git_dir} is {sha}, which cannot be read.", "Run `git fsck` in it, or clone it again."
+            f"HEAD of {store.name} is {sha}, which cannot be read.", "Run `git fsck` in it, or clone it again."
         )
     return sha
 
 
-def shallow_commits(git_dir: Path) -> list[str]:
-    """Commits at which a shallow clone was cut off, sorted; empty when its history is whole."""
-    answer = command.run(git_dir, "rev-parse", "--path-format=absolute", "--git-path", "shallow")
-    try:
-        return sorted(Path(answer.output.strip()).read_text("ascii").split())
-    except FileNotFoundError:
-        return []
-
-
-def first_parent_chain(git_dir: Path, head: str, damage: Damage) -> list[str]:
+def first_parent_chain(store: Store, head: str, damage: Damage) -> list[str]:
     """HEAD's first-parent chain, oldest first. Where a commit is missing the chain begins after it."""
-    with command.stream(git_dir, "rev-list", "--first-parent", head) as listed:
+    with store.stream("rev-list", "--first-parent", head) as listed:
         chain = [sha for block in listed.line_blocks() for sha in block]
     if listed.code != 0:
-        parents = _reachable(git_dir, head, damage)
+        parents = _reachable(store, head, damage)
         chain, sha = [], head
         while sha in parents:
             chain.append(sha)
@@ -81,27 +69,27 @@ def first_parent_chain(git_dir: Path, head: str, damage: Damage) -> list[str]:
     return chain[::-1]
 
 
-def commits(git_dir: Path, head: str, known_head: str | None, damage: Damage) -> Iterator[pl.DataFrame]:
+def commits(store: Store, head: str, known_head: str | None, damage: Damage) -> Iterator[pl.DataFrame]:
     """Batches of the commits reachable from `head` and not from `known_head`: sha, parents, author, dates, subject.
 
     Where a commit is missing the batches begin again with all that can be reached without it: a commit may come twice.
     """
     wanted = [head, *([f"^{known_head}"] if known_head else [])]
-    with command.stream(git_dir, "rev-list", "--no-commit-header", _FORMAT, "--stdin", lines=wanted) as listed:
+    with store.stream("rev-list", "--no-commit-header", _FORMAT, "--stdin", lines=wanted) as listed:
         yield from map(_parse, listed.line_blocks())
     if listed.code == 0:
         return
-    reachable = list(_reachable(git_dir, head, damage))
+    reachable = list(_reachable(store, head, damage))
     arguments = ["--no-walk=unsorted", "--no-commit-header", _FORMAT, "--stdin"]
-    with command.stream(git_dir, "rev-list", *arguments, lines=reachable) as listed:
+    with store.stream("rev-list", *arguments, lines=reachable) as listed:
         yield from map(_parse, listed.line_blocks())
     if listed.code != 0:
-        raise SourceError(f"The history of {git_dir} cannot be read: {listed.message}.", "Run `git fsck` in it.")
+        raise SourceError(f"The history of {store.name} cannot be read: {listed.message}.", "Run `git fsck` in it.")
 
 
-def real_parents(git_dir: Path, shas: list[str]) -> dict[str, list[str]]:
+def real_parents(store: Store, shas: list[str]) -> dict[str, list[str]]:
     """Parents as the commit itself names them, where git hides those beyond a shallow boundary."""
-    return dict(_parents(git_dir, shas))
+    return dict(_parents(store, shas))
 
 
 def _parse(lines: list[str]) -> pl.DataFrame:
@@ -129,9 +117,9 @@ def _timestamp(name: str) -> pl.Expr:
     return (seconds * 1_000_000).cast(pl.Datetime("us", "UTC")).alias(name)
 
 
-def _reachable(git_dir: Path, head: str, damage: Damage) -> dict[str, list[str]]:
+def _reachable(store: Store, head: str, damage: Damage) -> dict[str, list[str]]:
     """Every readable commit reachable from `head`, with its readable parents, where `rev-list` gives up."""
-    parents = dict(_parents(git_dir, cat_file.all_of_kind(git_dir, "commit")))
+    parents = dict(_parents(store, cat_file.all_of_kind(store, "commit")))
     found: dict[str, list[str]] = {}
     pending, missing = [head], set(damage.missing)
     while pending:
@@ -147,8 +135,8 @@ def _reachable(git_dir: Path, head: str, damage: Damage) -> dict[str, list[str]]
     return found
 
 
-def _parents(git_dir: Path, shas: list[str]) -> Iterator[tuple[str, list[str]]]:
-    for header, content in cat_file.contents(git_dir, shas):
+def _parents(store: Store, shas: list[str]) -> Iterator[tuple[str, list[str]]]:
+    for header, content in cat_file.contents(store, shas):
         if content is not None and header.kind == "commit":
             lines = content.partition(b"\n\n")[0].split(b"\n")
             yield header.oid, [line[7:].decode() for line in lines if line.startswith(b"parent ")]

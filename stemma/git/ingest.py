@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain as chain_iterables
-from pathlib import Path
 
 import polars as pl
 
@@ -22,6 +21,7 @@ from stemma.git.history import Damage
 from stemma.git.repository import BROKEN, EMPTY, FOLDER, NO_COMMIT, OK, Repository
 from stemma.git.selection import Selection, is_rule_file, read_rules
 from stemma.git.standing import Standing, locked, note, rows_changed
+from stemma.git.store import Store, open_store
 from stemma.progress import Phase, phase
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import commits, file_changes
@@ -54,6 +54,7 @@ class _Reading:
 
     transaction: Transaction
     repo: Repository
+    store: Store
     before: Standing
     head: str
     shallow: list[str]
@@ -66,14 +67,15 @@ class _Reading:
 
 
 def _ingest(transaction: Transaction, repo: Repository, before: Standing, told: Phase) -> dict[str, int]:
-    head = history.head_commit(repo.git_dir)
+    store = open_store(repo.git_dir)
+    head = history.head_commit(store)
     if head is None:
         return _empty(transaction, repo, before)
-    reading = _Reading(transaction, repo, before, head, history.shallow_commits(repo.git_dir))
+    reading = _Reading(transaction, repo, store, before, head, store.shallow_commits())
     if _is_current(reading):
         return _counts()
-    reading.chain = history.first_parent_chain(repo.git_dir, head, reading.damage)
-    listed = pl.concat([*trees.tree(repo.git_dir, head), pl.DataFrame(schema=trees.SCHEMA)])
+    reading.chain = history.first_parent_chain(store, head, reading.damage)
+    listed = pl.concat([*trees.tree(store, head), pl.DataFrame(schema=trees.SCHEMA)])
     chosen = read_rules(before.language_of, rule_texts(repo, listed))
     known = known_files(transaction, repo.repo_id)
     n_common = _common(before.chain, reading.chain)
@@ -104,9 +106,9 @@ def _is_current(reading: _Reading) -> bool:
 
 
 def _is_still_damaged(reading: _Reading) -> bool:
-    git_dir, damage = reading.repo.git_dir, Damage()
-    chain = history.first_parent_chain(git_dir, reading.head, damage)
-    for _ in chain_iterables(history.commits(git_dir, reading.head, None, damage), changes(git_dir, chain, 0, damage)):
+    store, damage = reading.store, Damage()
+    chain = history.first_parent_chain(store, reading.head, damage)
+    for _ in chain_iterables(history.commits(store, reading.head, None, damage), changes(store, chain, 0, damage)):
         pass  # reading is the only way to know
     return damage.reason == reading.before.status_reason
 
@@ -124,17 +126,17 @@ def _boundaries_stand(reading: _Reading, repo_id: str) -> bool:
 
 def _write_commits(reading: _Reading, known_head: str | None) -> int:
     """Write the commits after `known_head`; where that is None, all of them, and delete those no longer reachable."""
-    git_dir, repo_id, shallow = reading.repo.git_dir, reading.repo.repo_id, reading.shallow
+    store, repo_id, shallow = reading.store, reading.repo.repo_id, reading.shallow
     n_rows, reachable = 0, [pl.Series("sha", [], pl.String)]
     positions = reading.positions
-    for batch in history.commits(git_dir, reading.head, known_head, reading.damage):
+    for batch in history.commits(store, reading.head, known_head, reading.damage):
         is_cut = pl.col("sha").is_in(shallow)
         misses = pl.col("parents").list.eval(pl.element().is_in(reading.damage.missing)).list.any()
         frame = batch.unique("sha").join(positions, on="sha", how="left")
         frame = frame.with_columns(
             repo_id=pl.lit(repo_id), kind=pl.lit("commit"), is_shallow_boundary=is_cut | misses.fill_null(False)
         )
-        n_rows += reading.transaction.insert(commits, _with_real_parents(git_dir, frame, shallow), "update")
+        n_rows += reading.transaction.insert(commits, _with_real_parents(store, frame, shallow), "update")
         if known_head is None:
             reachable.append(batch["sha"])
     if known_head is None and reading.before.chain:
@@ -145,11 +147,11 @@ def _write_commits(reading: _Reading, known_head: str | None) -> int:
     return n_rows
 
 
-def _with_real_parents(git_dir: Path, frame: pl.DataFrame, shallow: list[str]) -> pl.DataFrame:
+def _with_real_parents(store: Store, frame: pl.DataFrame, shallow: list[str]) -> pl.DataFrame:
     cut = frame.filter(pl.col("sha").is_in(shallow))["sha"].to_list()
     if not cut:
         return frame
-    known = history.real_parents(git_dir, cut)
+    known = history.real_parents(store, cut)
     schema = pl.Schema({"sha": pl.String(), "real": pl.List(pl.String())})
     real = pl.DataFrame({"sha": list(known), "real": list(known.values())}, schema=schema)
     return frame.join(real, on="sha", how="left").with_columns(parents=pl.coalesce("real", "parents")).drop("real")
@@ -157,7 +159,7 @@ def _with_real_parents(git_dir: Path, frame: pl.DataFrame, shallow: list[str]) -
 
 def _write_changes(reading: _Reading, n_kept: int, chosen: Selection, told: Phase) -> int:
     n_rows, positions, repo_id = 0, reading.positions, pl.lit(reading.repo.repo_id)
-    for batch in changes(reading.repo.git_dir, reading.chain, n_kept, reading.damage):
+    for batch in changes(reading.store, reading.chain, n_kept, reading.damage):
         kept = chosen.classify(batch).filter(pl.col("language").is_not_null())
         frame = kept.join(positions, on="sha", how="left").with_columns(repo_id=repo_id)
         n_rows += reading.transaction.insert(file_changes, frame, "nothing")

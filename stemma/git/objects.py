@@ -13,6 +13,7 @@ from stemma.git import cat_file
 from stemma.git.blob import CORRUPT, MISSING, NOT_A_FILE, TOO_LARGE
 from stemma.git.folders import read_folder_blobs
 from stemma.git.repository import FOLDER, Repository
+from stemma.git.store import open_store
 
 MAX_BYTES = 5_000_000
 OIDS_PER_BATCH = 20_000
@@ -38,21 +39,21 @@ def read_blobs(
     """
     why = {} if reasons is None else reasons
     if not repo.path.exists():
-        raise SourceError(f"{repo.path} is gone, so {repo.name} cannot be read.", "Bring it back, or remove it.")
+        raise SourceError(f"{repo.location} is gone, so {repo.name} cannot be read.", "Bring it back, or remove it.")
     if repo.kind == FOLDER:
         yield from read_folder_blobs(repo, oids, max_bytes, why)
         return
-    remaining = iter(oids)
+    store, remaining = open_store(repo.git_dir), iter(oids)
     while batch := list(islice(remaining, OIDS_PER_BATCH)):
         fitting = []
-        for header in cat_file.headers(repo.git_dir, batch):
+        for header in cat_file.headers(store, batch):
             reason = _why_not(header, max_bytes)
             if reason is None:
                 fitting.append(header.oid)
             else:
                 why[header.oid] = reason
                 yield header.oid, None
-        for header, content in cat_file.contents(repo.git_dir, fitting):
+        for header, content in cat_file.contents(store, fitting):
             if content is None:
                 why[header.oid] = header.kind or MISSING
             yield header.oid, content

@@ -5,6 +5,7 @@ Which paths are left out altogether is decided in `ignore`; which language one i
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 
@@ -64,6 +65,11 @@ def escape(path: bytes) -> str:
     path = _LITERAL_ESCAPE.sub(rb"\\x5c", path)
     text = path.decode("utf-8", "surrogateescape")
     return _NOT_UTF8.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def shown(path: os.PathLike[str] | str) -> str:
+    """A path of this machine as text that can be printed and stored."""
+    return escape(os.fsencode(path))
 
 
 def unescape(path: str) -> bytes:

@@ -19,6 +19,7 @@ from stemma.git import command, fetch, paths
 from stemma.git.location import Location, parse_location
 from stemma.git.removal import Removal, forget
 from stemma.git.repository import FOLDER, GIT, Repository
+from stemma.git.standing import storable
 from stemma.ids import content_id
 from stemma.store.postgres import Database
 from stemma.tables import polars_schema, repositories
@@ -92,7 +93,7 @@ def mark(db: Database, name: str, status: str, reason: str | None) -> None:
     db.execute(
         "UPDATE stemma.repositories SET status = $2, status_reason = $3 "
         "WHERE name = $1 AND (status_reason IS DISTINCT FROM $3 OR ($3 IS NULL AND status IS DISTINCT FROM $2))",
-        [name, status, reason and reason.replace("\0", "�")],
+        [name, status, storable(reason)],
     )
 
 

@@ -77,8 +77,13 @@ def note(transaction: Transaction, repo: Repository, now: Standing) -> int:
         "UPDATE stemma.repositories SET head_sha = $2, extractor_version = $3, is_shallow = $4, status = $5, "
         "status_reason = $6, ingested_at = CASE WHEN $2 IS NULL THEN NULL ELSE now() END WHERE repo_id = $1 AND "
         "(head_sha, extractor_version, is_shallow, status, status_reason) IS DISTINCT FROM ($2, $3, $4, $5, $6)",
-        [repo.repo_id, now.head_sha, now.version, now.is_shallow, now.status, now.status_reason],
+        [repo.repo_id, now.head_sha, now.version, now.is_shallow, now.status, storable(now.status_reason)],
     )
+
+
+def storable(text: str | None) -> str | None:
+    """Text that Postgres takes: without U+0000, and without bytes of a path that are no text."""
+    return text and text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def rows_changed(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:

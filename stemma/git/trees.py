@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 
 from stemma.errors import SourceError
-from stemma.git import command
 from stemma.git.paths import unquote
+from stemma.git.store import BLOCK_BYTES, Store
 
 MODE_DIGITS = 6
 SUBMODULE_MODE, SYMLINK_MODE, FILE_MODE_PREFIX = "160000", "120000", "100"
 SCHEMA = pl.Schema({"path": pl.String, "mode": pl.String, "blob_oid": pl.String, "n_bytes": pl.Int64})
 
 
-def tree(git_dir: Path, commit: str) -> Iterator[pl.DataFrame]:
+def tree(store: Store, commit: str) -> Iterator[pl.DataFrame]:
     """Batches of the commit's files: path, mode, blob_oid, n_bytes (null: a submodule, or its content is missing).
 
     Raises:
         SourceError: a tree of the commit cannot be read.
     """
-    with command.stream(git_dir, "ls-tree", "-r", "-l", "--full-tree", commit) as listed:
+    with store.stream("ls-tree", "-r", "-l", "--full-tree", commit) as listed:
         for lines in listed.line_blocks():
             yield _parse(lines)
     if listed.code != 0:
         raise SourceError(
-            f"The files of commit {commit} in {git_dir} cannot be listed: {listed.message}.",
+            f"The files of commit {commit} in {store.name} cannot be listed: {listed.message}.",
             "Run `git fsck` in it, or clone it again.",
         )
 
 
-def is_readable(git_dir: Path, commit: str) -> bool:
+def is_readable(store: Store, commit: str) -> bool:
     """Whether every tree of the commit can be read."""
-    with command.stream(git_dir, "ls-tree", "-r", "--name-only", "--full-tree", commit) as listed:
-        while listed.output.read(command.BLOCK_BYTES):
+    with store.stream("ls-tree", "-r", "--name-only", "--full-tree", commit) as listed:
+        while listed.output.read(BLOCK_BYTES):
             pass
     return listed.code == 0
 
