@@ -35,12 +35,12 @@ def map_batches(
     batches: Iterable[Batch],
     *,
     workers: int,
-    in_process_below: int = 2,
+    isolate: bool = False,
 ) -> Iterator[Result | Crashed[Batch]]:
     """The function's result for every batch, in the batches' order.
 
     At most `2 * workers` batches are under way, so a source of batches is drawn on only as fast as results are taken.
-    With one worker, or fewer than `in_process_below` batches, all is done in this process: nothing is started, and
+    With one worker, or a single batch, all is done in this process, unless `isolate`: nothing is started (0.3 s), and
     nothing survives a crash. Otherwise a batch whose worker dies is tried once more with a process to itself, so that
     the others' work goes on and the culprit is known. Workers end when this process ends, however it ends.
 
@@ -48,7 +48,7 @@ def map_batches(
         function: a module-level function; it and the batches are pickled.
         batches: drawn on lazily.
         workers: processes.
-        in_process_below: fewer batches than this are not worth a process.
+        isolate: let no batch run in this process, so that none can end it.
 
     Yields:
         Results, or `Crashed` in the place of a batch that kills its process.
@@ -57,9 +57,9 @@ def map_batches(
         Exception: what the function raised.
     """
     source = iter(batches)
-    first = list(islice(source, in_process_below))
+    first = list(islice(source, 2))
     source = chain(first, source)
-    if workers == 1 or len(first) < in_process_below:
+    if not isolate and (workers == 1 or len(first) < 2):
         yield from map(function, source)
         return
     yield from _map_in_pool(function, source, workers)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
@@ -70,9 +72,10 @@ def extract_blobs(db: Database, settings: Settings, repo: Repository) -> Counter
         limits = Limits(settings.max_file_bytes, settings.parse_timeout_s)
         work = partial(extract, limits=limits)
         batches = _batches(_files(repo, to_read, settings.max_file_bytes, progress))
-        for result in map_batches(work, batches, workers=worker_count(settings)):
-            for extracted in _one_by_one(work, result.batch) if isinstance(result, Crashed) else (result,):
-                writer.add(extracted)
+        with _crash_marker(settings.data_dir) as has_crashed:
+            for result in map_batches(work, batches, workers=worker_count(settings), isolate=has_crashed):
+                for extracted in _one_by_one(work, result.batch) if isinstance(result, Crashed) else (result,):
+                    writer.add(extracted)
         writer.flush()
     return counts
 
@@ -105,9 +108,26 @@ def _batches(files: Iterable[File]) -> Iterator[list[File]]:
         yield batch
 
 
+@contextmanager
+def _crash_marker(data_dir: Path) -> Iterator[bool]:
+    """Whether the last extraction ended with its process; a file tells it.
+
+    Little work is done in this process, where a fault in a parser would end the run, and the next one too: after a
+    sudden end nothing is parsed in this process, so that the culprit is named instead.
+    """
+    marker = data_dir / "extracting"
+    has_crashed = marker.exists()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    try:
+        yield has_crashed
+    finally:
+        marker.unlink(missing_ok=True)
+
+
 def _one_by_one(work: partial[Extracted], batch: list[File]) -> Iterator[Extracted]:
     """A batch that killed its worker, again: the files that do it alone are named, the others read."""
-    for result in map_batches(work, ([file] for file in batch), workers=2, in_process_below=0):
+    for result in map_batches(work, ([file] for file in batch), workers=1, isolate=True):
         yield crashed(result.batch) if isinstance(result, Crashed) else result
 
 

@@ -56,7 +56,7 @@ SUB_TOKEN_CHARS = 64
 
 _MARK = "\x01"  # begins an identifier's token; no other token begins so
 _LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
-_SUB_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_SUB_TOKEN = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CHECK_EVERY = 4096
 _CACHED_CODES = 100_000
 

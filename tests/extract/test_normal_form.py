@@ -1,0 +1,245 @@
+"""Claims of the exact text, the normal form, its windows and its words."""
+
+from __future__ import annotations
+
+import keyword
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stemma.extract.grammars import load
+from stemma.extract.languages import BOOLEAN, NUMBER, STRING
+from stemma.extract.normal_form import exact_hash, pattern_id, shingles, sub_tokens, token_sequences
+from stemma.ids import content_id
+from tests.extract.reading import read, rows, snippets
+
+# One function per language. NAMES are identifiers, `7` a number, "s" a string; an op stands in OPS' place.
+_BRACED = '(SECOND%s) {\n\tif (SECOND > 7) {\n\t\treturn THIRD(SECOND, "s");\n\t}\n\treturn 7;\n}\n'
+TEXTS = {
+    "python": 'def FIRST(SECOND):\n\tif SECOND > 7:\n\t\treturn THIRD(SECOND, "s")\n\tSECOND += 7\n\treturn SECOND\n',
+    "javascript": "function FIRST" + _BRACED % "",
+    "typescript": "function FIRST" + _BRACED % ": FOURTH",
+    "java": "class FOURTH { int FIRST" + _BRACED.replace("(SECOND%s", "(int SECOND") + "}\n",
+    "go": 'func FIRST(SECOND int) string {\n\tif SECOND > 7 {\n\t\treturn THIRD(SECOND)\n\t}\n\treturn "s"\n}\n',
+    "rust": 'fn FIRST(SECOND: u8) -> u8 {\n\tif SECOND > 7 {\n\t\treturn THIRD(SECOND, "s");\n\t}\n\t7\n}\n',
+    "c": "int FIRST" + _BRACED.replace("(SECOND%s", "(int SECOND"),
+    "cpp": "int FIRST" + _BRACED.replace("(SECOND%s", "(int SECOND"),
+}
+NAMES = ("FIRST", "SECOND", "THIRD", "FOURTH")
+LANGUAGES = sorted(TEXTS)
+
+name = st.from_regex(r"v[a-zA-Z0-9_]{0,12}", fullmatch=True).filter(lambda text: not keyword.iskeyword(text))
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def pattern(language: str, text: str) -> str:
+    found = snippets(language, text)
+    assert found, text
+    return str(found[0]["pattern_id"])
+
+
+def tokens(language: str, text: str) -> list[str]:
+    grammar = load(language)
+    source = text.encode()
+    return token_sequences(grammar, source, [grammar.parse(source, lambda: False).root_node], {}, lambda: False)[0]
+
+
+def renamed(text: str, names: dict[str, str]) -> str:
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@quick
+@given(
+    indent=st.sampled_from([" ", "  ", "    ", "\t", "\t\t"]),
+    gap=st.integers(0, 3),
+    comment=st.text("ab '{(", max_size=8),
+)
+def test_layout_and_comments_do_not_change_the_pattern(language: str, indent: str, gap: int, comment: str) -> None:
+    mark = "#" if language == "python" else "//"
+    laid_out = TEXTS[language].replace("\t", indent).replace("\n", f"  {mark} {comment}\n" + "\n" * gap)
+    assert pattern(language, laid_out) == pattern(language, TEXTS[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@quick
+@given(new=st.lists(name, min_size=4, max_size=4, unique=True))
+def test_consistent_renaming_does_not_change_the_pattern(language: str, new: list[str]) -> None:
+    text = renamed(TEXTS[language], dict(zip(NAMES, new, strict=True)))
+    assert pattern(language, text) == pattern(language, TEXTS[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@quick
+@given(number=st.integers(0, 10**9), string=st.text("abc éß(){}#", max_size=10))
+def test_other_literals_of_the_same_type_do_not_change_the_pattern(language: str, number: int, string: str) -> None:
+    text = TEXTS[language].replace("7", str(number)).replace('"s"', f'"{string}"').replace("'s'", f"'{string}'")
+    assert pattern(language, text) == pattern(language, TEXTS[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("old", "new"), [("> 7", "< 7"), ("> 7", ">= 7"), ("if", "while"), ("return", ""), ("THIRD(", "THIRD(SECOND, ")]
+)
+def test_another_operator_keyword_or_argument_changes_the_pattern(language: str, old: str, new: str) -> None:
+    text = TEXTS[language].replace(old, "for" if (language, new) == ("go", "while") else new)
+    assert text != TEXTS[language]
+    assert pattern(language, text) != pattern(language, TEXTS[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_swapping_two_names_in_one_place_changes_the_pattern(language: str) -> None:
+    head, _, tail = TEXTS[language].rpartition("SECOND")
+    assert pattern(language, head + "OTHER" + tail) != pattern(language, TEXTS[language])
+
+
+def test_the_same_tokens_in_two_languages_are_two_patterns() -> None:
+    assert pattern("c", TEXTS["c"]) != pattern("cpp", TEXTS["cpp"])
+
+
+def test_the_normal_form_of_a_python_function() -> None:
+    text = 'def f(a):\n    """Doc."""\n    x = f"{a}!" "b"; return True\n'
+    f, a, x = "\x01f", "\x01a", "\x01x"
+    expected = [
+        "def",
+        f,
+        "(",
+        a,
+        ")",
+        ":",
+        "{",
+        x,
+        "=",
+        STRING,
+        "{",
+        a,
+        "}",
+        STRING,
+        ";",
+        "return",
+        BOOLEAN,
+        ";",
+        "}",
+        ";",
+    ]
+    assert tokens("python", text) == expected
+    numbered = ["def", "\x010", "(", "\x011", ")", ":", "{", "\x012", "=", STRING, "{", "\x011", "}", STRING]
+    without_end = [*numbered, ";", "return", BOOLEAN, ";", "}"]
+    assert pattern("python", text) == content_id("python", "\0".join(without_end))
+
+
+def test_the_normal_form_of_a_javascript_function() -> None:
+    text = "function f(a) { for (;;a) { g(`${a}`, [1,]) } }"
+    f, a, g = "\x01f", "\x01a", "\x01g"
+    loop = ["for", "(", ";", ";", a, ")", "{", g, "(", STRING, "${", a, "}", ",", "[", NUMBER, "]", ")", ";", "}"]
+    assert tokens("javascript", text) == ["function", f, "(", a, ")", "{", *loop, "}"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "same"),
+    [
+        ("python", "def f(): a(); b()\n", "def f():\n    a()\n    b()\n"),
+        ("python", "def f(x): g(1, 2)\n", "def f(\n    x,\n):\n    g(\n        1,\n        2,\n    )\n"),
+        ("python", "def f(): return 1\n", "def f():\n    'Doc.'\n    return 1\n"),
+        ("javascript", "function f() { a(); return b }\n", "function f() {\n  a()\n  return b;\n}\n"),
+        ("javascript", "class A { x = 1; f() {} }\n", "class A {\n  x = 1\n  f() {}\n}\n"),
+        ("typescript", "interface A { x: string, y: B }\n", "interface A {\n  x: string;\n  y: B\n}\n"),
+        ("go", "package a\nfunc f() { a(); b() }\n", "package a\n\nfunc f() {\n\ta()\n\tb()\n}\n"),
+        ("rust", "fn f() { g(1, 2) }\n", "fn f() {\n    g(\n        1,\n        2,\n    )\n}\n"),
+    ],
+)
+def test_what_a_formatter_rewrites_is_the_same_pattern(language: str, text: str, same: str) -> None:
+    assert pattern(language, text) == pattern(language, same)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "other"),
+    [
+        ("python", "def f():\n    if a:\n        b()\n        c()\n", "def f():\n    if a:\n        b()\n    c()\n"),
+        ("python", "def f():\n    return\n    g()\n", "def f():\n    return g()\n"),
+        ("python", "def f(): return (a,)\n", "def f(): return (a)\n"),
+        ("python", "def f(): return None\n", "def f(): return 0\n"),
+        ("javascript", "function f() { return\ng() }\n", "function f() { return g() }\n"),
+        ("javascript", "function f() { for (;a;) {} }\n", "function f() { for (;;a) {} }\n"),
+        ("rust", "fn f() { (a,) }\n", "fn f() { (a) }\n"),
+        ("rust", "fn f() { a; }\n", "fn f() { a }\n"),
+    ],
+)
+def test_layout_that_has_a_meaning_is_another_pattern(language: str, text: str, other: str) -> None:
+    assert pattern(language, text) != pattern(language, other)
+
+
+def test_a_decorator_and_an_attribute_belong_to_the_pattern() -> None:
+    assert pattern("python", "@cache\ndef f(): pass\n") != pattern("python", "def f(): pass\n")
+    assert pattern("rust", "#[inline]\nfn f() {}\n") != pattern("rust", "fn f() {}\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "inner"),
+    [
+        (
+            "python",
+            "class A:\n    @cached\n    def f(self):\n        return 1\n",
+            "@cached\ndef f(self):\n    return 1\n",
+        ),
+        ("rust", "impl A {\n    fn g() {}\n    #[inline]\n    fn f() { 1 }\n}\n", "#[inline]\nfn f() { 1 }\n"),
+        ("typescript", "class A {\n  @x() f() { return 1 }\n}\n", "class B {\n  x = 2\n  @x() f() { return 1 }\n}\n"),
+    ],
+)
+def test_a_method_walked_with_its_class_has_the_pattern_it_has_alone(language: str, text: str, inner: str) -> None:
+    together = rows(read(language, text).snippets)[-1]
+    alone = rows(read(language, inner).snippets)[-1]
+    assert together["name"] == alone["name"] == "f"
+    assert together["pattern_id"] == alone["pattern_id"]
+    assert together["n_tokens"] == alone["n_tokens"]
+
+
+@given(st.lists(st.text("ab \t", max_size=6), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_the_exact_hash_folds_trailing_space_and_line_ends(lines: list[str], end: str) -> None:
+    folded = "\n".join(line.rstrip() for line in lines).rstrip()
+    assert exact_hash((end.join(lines) + end).encode()) == content_id(folded)
+
+
+def test_the_exact_hash_keeps_indentation_and_inner_space() -> None:
+    assert len({exact_hash(text) for text in (b"a b", b"a  b", b" a b", b"a\n b", b"a\nb", b"a\n\nb")}) == 6
+
+
+def test_windows_are_of_five_tokens_with_identifiers_alike() -> None:
+    assert shingles(["a", "b", "c", "d"]).tolist() == []
+    assert len(shingles(["a", "b", "c", "d", "e"])) == 1
+    assert len(shingles(["a", "b", "c", "d", "e", "f"])) == 2
+    assert len(shingles(["a"] * 50)) == 1
+    one, other = ["(", "\x01x", ")", "+", "\x01y"], ["(", "\x01p", ")", "+", "\x01p"]
+    assert shingles(one).tolist() == shingles(other).tolist()
+    assert pattern_id("python", one) != pattern_id("python", other)
+    assert shingles(one).tolist() != shingles(["(", "\x01x", ")", "-", "\x01y"]).tolist()
+
+
+@given(st.lists(st.sampled_from(["\x01a", "\x01b", "+", "(", ")", "if"]), max_size=40))
+def test_windows_are_sorted_distinct_and_at_most_one_a_position(sequence: list[str]) -> None:
+    windows = shingles(sequence).tolist()
+    blanked = ["\x01" if token[0] == "\x01" else token for token in sequence]
+    assert windows == sorted(set(windows))
+    assert len(windows) == len({tuple(blanked[i : i + 5]) for i in range(len(blanked) - 4)})
+
+
+@pytest.mark.parametrize(
+    ("identifier", "words"),
+    [
+        ("parseHTTPResponse2", ["2", "http", "parse", "response"]),
+        ("snake_case__name", ["case", "name", "snake"]),
+        ("SHA256Sum", ["256", "sha", "sum"]),
+        ("XMLHttpRequest", ["http", "request", "xml"]),
+        ("größeMax", ["größe", "max"]),
+        ("_", []),
+    ],
+)
+def test_identifiers_split_into_words(identifier: str, words: list[str]) -> None:
+    assert sub_tokens([f"\x01{identifier}", "if"]) == words
+
+
+def test_words_are_distinct_over_all_identifiers() -> None:
+    assert sub_tokens(["\x01getName", "\x01set_name", "return", STRING]) == ["get", "name", "set"]
