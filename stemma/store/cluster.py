@@ -97,6 +97,8 @@ class Cluster:
         options += ["--auth-local=reject", "--auth-host=scram-sha-256", "--data-checksums", "--encoding=UTF8"]
         options += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += [f"--set={name}={value}" for name, value in _SETTINGS.items()]
+        # In files, so that an initdb that is killed leaves nothing in /dev/shm; starting chooses anew.
+        options += ["--set=dynamic_shared_memory_type=mmap"]
         done = self.who.run([self.install / "bin" / "initdb", *options], folder=aside)
         if done.returncode:
             raise self._failure("A Postgres cluster cannot be made", done.stderr)
