@@ -23,11 +23,11 @@ _LOCK = 0x51_0A_0B  # one process at a time compares with the last verdict and a
 _VOTES = """
 WITH seated AS (
     SELECT v.pattern_id, v.member, s.family, s.weight, v.vote, v.reason,
-        coalesce(
+        CASE WHEN v.findings <> '[]' THEN coalesce(
             jsonb_path_query_first(v.findings, '$[*] ? (@.severity == "high")'),
             jsonb_path_query_first(v.findings, '$[*] ? (@.severity == "medium")'),
             v.findings -> 0
-        ) AS worst
+        ) END AS worst
     FROM stemma.votes v
     JOIN {seats} s USING (member, member_version)
     JOIN stemma.patterns p USING (pattern_id)

@@ -23,7 +23,9 @@ _WHOLE_CHARACTERS = 100_000  # `patterns.code` is cut off there: of a longer def
 _MISSING = "missing"
 
 _IN_SCOPE = "p.n_live > 0 AND NOT p.is_trivial"
-_READABLE = f"p.language = ANY(string_to_array($3, ',')) AND length(p.code) < {_WHOLE_CHARACTERS}"
+# octet_length first: it is known without reading the text, and nearly always enough.
+_IS_WHOLE = f"(octet_length(p.code) < {_WHOLE_CHARACTERS} OR length(p.code) < {_WHOLE_CHARACTERS})"
+_READABLE = f"p.language = ANY(string_to_array($3, ',')) AND {_IS_WHOLE}"
 _HAS_VOTE = """EXISTS (
     SELECT FROM stemma.votes v
     WHERE v.pattern_id = p.pattern_id AND v.member = $1 AND v.member_version = $2"""
@@ -34,7 +36,7 @@ INSERT INTO stemma.votes (pattern_id, member, member_version, vote, reason, find
 SELECT p.pattern_id, $1, $2, 'abstain',
     CASE
         WHEN $2 = '{_MISSING}' THEN 'missing: ' || $1 || ' is not installed'
-        WHEN length(p.code) >= {_WHOLE_CHARACTERS} THEN 'not applicable: longer than {_WHOLE_CHARACTERS} characters'
+        WHEN NOT {_IS_WHOLE} THEN 'not applicable: longer than {_WHOLE_CHARACTERS} characters'
         ELSE 'not applicable: ' || $1 || ' does not read ' || p.language
     END,
     '[]'::jsonb, now()

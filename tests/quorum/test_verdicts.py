@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -207,3 +208,18 @@ def test_findings_reach_postgres_whatever_is_in_them(database: Database, setting
     stored = database.read("SELECT ($1::jsonb -> 0) ->> 'message' AS m", (text,)).item()
     assert stored == "caf\u00e9 \U0001f600 \ufffd ? \\u0000"
     assert json.loads(text)[0]["line"] == 1
+
+
+def test_two_runs_at_once_write_each_vote_and_verdict_once(database: Database, settings: Settings) -> None:
+    store(database, *(f"def f{n}(): return {n}" for n in range(30)))
+
+    def run(_: int) -> int:
+        members = [Stub("time.sleep(0.2); answer('pass')"), Second()]
+        with Database(database.url) as own:
+            update_votes(own, settings, members)
+            return update_verdicts(own, members)["n_accept"]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(run, range(2))) == 30
+    assert database.read("SELECT count(*) FROM stemma.votes").item() == 60
+    assert database.read("SELECT count(*) FROM stemma.verdicts").item() == 30
