@@ -1,0 +1,240 @@
+"""Contracts that can fail: a sound table meets its own, and every expectation was seen to refuse a bad row."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from assets.checks.contracts import CONTRACTS, ContractResult, validate_contract
+from stemma.store.postgres import Database
+from tests.checks.sound import plant
+from tests.conftest import fresh_database
+
+SHA = "a" * 40
+OTHER = "b" * 40
+ID = "c" * 32
+
+
+@pytest.fixture(scope="module")
+def sound(server_url: str, migrated_template: str) -> Iterator[Database]:
+    """One database for all: each test undoes what it did, and databases cost more than the checks."""
+    with fresh_database(server_url, migrated_template) as database:
+        plant(database)
+        yield database
+
+
+@pytest.mark.parametrize("table", CONTRACTS)
+def test_a_sound_table_meets_its_contract(sound: Database, table: str) -> None:
+    result = validate_contract(sound.url, table)
+    assert result == ContractResult(table, success=True, evaluated=len(CONTRACTS[table]), failures=())
+
+
+def test_an_empty_store_breaks_no_contract(database: Database) -> None:
+    assert [table for table in CONTRACTS if not validate_contract(database.url, table).success] == []
+
+
+# table, statement that spoils it, the expectation (type or claim) and the columns that must say so
+BAD = [
+    ("commits", "sha = 'HEAD' WHERE sha = '{SHA}'", "expect_column_values_to_match_regex", "sha"),
+    ("commits", "kind = 'tag'", "expect_column_values_to_be_in_set", "kind"),
+    (
+        "commits",
+        "first_parent_index = -1 WHERE sha = '{SHA}'",
+        "expect_column_values_to_be_between",
+        "first_parent_index",
+    ),
+    ("commits", "first_parent_index = 1", "expect_compound_columns_to_be_unique", "repo_id, first_parent_index"),
+    (
+        "commits",
+        "first_parent_index = 7 WHERE sha = '{OTHER}'",
+        "positions on the first-parent chain leave no gap",
+        "table",
+    ),
+    ("commits", "subject = repeat('x', 501)", "expect_column_value_lengths_to_be_between", "subject"),
+    ("commits", "author_name = NULL", "a commit names its author, a snapshot has none", "table"),
+    ("commits", "parents = ARRAY[sha]", "no commit is its own parent", "table"),
+    (
+        "commits",
+        "sha = repeat('d', 40) WHERE sha = '{OTHER}'",
+        "a repository that was ingested whole has its head",
+        "table",
+    ),
+    ("snippets", "blob_oid = 'x'", "expect_column_values_to_match_regex", "blob_oid"),
+    ("snippets", "exact_hash = 'x'", "expect_column_values_to_match_regex", "exact_hash"),
+    ("snippets", "pattern_id = 'x'", "expect_column_values_to_match_regex", "pattern_id"),
+    ("snippets", "kind = 'Function'", "expect_column_values_to_match_regex", "kind"),
+    ("snippets", "name = ''", "expect_column_value_lengths_to_be_between", "name"),
+    ("snippets", "signature = repeat('x', 1001)", "expect_column_value_lengths_to_be_between", "signature"),
+    ("snippets", "docstring = repeat('x', 4001)", "expect_column_value_lengths_to_be_between", "docstring"),
+    ("snippets", "start_line = 0", "expect_column_values_to_be_between", "start_line"),
+    ("snippets", "end_line = 0", "expect_column_pair_values_a_to_be_greater_than_b", "end_line, start_line"),
+    ("snippets", "start_byte = -1", "expect_column_values_to_be_between", "start_byte"),
+    ("snippets", "end_byte = start_byte", "expect_column_pair_values_a_to_be_greater_than_b", "end_byte, start_byte"),
+    ("snippets", "n_tokens = 0", "expect_column_values_to_be_between", "n_tokens"),
+    ("snippets", "duplicate_index = -1 WHERE ordinal = 0", "expect_column_values_to_be_between", "duplicate_index"),
+    (
+        "snippets",
+        "parent_ordinal = ordinal",
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        "ordinal, parent_ordinal",
+    ),
+    (
+        "snippets",
+        "qualified_name = 'f'",
+        "expect_compound_columns_to_be_unique",
+        "blob_oid, extractor_version, kind, qualified_name, duplicate_index",
+    ),
+    ("snippets", "n_lines = 99", "lines are counted from first to last", "table"),
+    ("snippets", None, "a content has the definitions that were counted in it", "table"),
+    ("occurrences", "language = 'latin'", "expect_column_values_to_be_in_set", "language"),
+    ("occurrences", "category = 'other'", "expect_column_values_to_be_in_set", "category"),
+    ("occurrences", "exact_hash = 'x'", "expect_column_values_to_match_regex", "exact_hash"),
+    ("occurrences", "pattern_id = 'x'", "expect_column_values_to_match_regex", "pattern_id"),
+    ("occurrences", "valid_from_sha = 'HEAD'", "expect_column_values_to_match_regex", "valid_from_sha"),
+    ("occurrences", "valid_from = -1 WHERE valid_from = 0", "expect_column_values_to_be_between", "valid_from"),
+    (
+        "occurrences",
+        "valid_to = valid_from WHERE valid_to IS NOT NULL",
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        "valid_to, valid_from",
+    ),
+    ("occurrences", "valid_to_sha = NULL", "an end has a position and a commit, or neither", "table"),
+    ("occurrences", "valid_to = NULL, valid_to_sha = NULL", "one place holds one text at a time", "table"),
+    ("occurrences", None, "a head with definitions has live occurrences", "table"),
+    ("patterns", "pattern_id = 'x' WHERE pattern_id = '{ID}'", "expect_column_values_to_match_regex", "pattern_id"),
+    ("patterns", "language = 'latin'", "expect_column_values_to_be_in_set", "language"),
+    ("patterns", "kind = ''", "expect_column_values_to_match_regex", "kind"),
+    ("patterns", "name = ''", "expect_column_value_lengths_to_be_between", "name"),
+    ("patterns", "code = ''", "expect_column_value_lengths_to_be_between", "code"),
+    ("patterns", "n_lines = 0", "expect_column_values_to_be_between", "n_lines"),
+    ("patterns", "n_tokens = 0", "expect_column_values_to_be_between", "n_tokens"),
+    ("patterns", "n_live = -1", "expect_column_values_to_be_between", "n_live"),
+    ("patterns", "n_repositories = 99", "expect_column_pair_values_a_to_be_greater_than_b", "n_live, n_repositories"),
+    ("patterns", "n_repositories = 0", "live places stand in a repository", "table"),
+    ("patterns", "pattern_id = repeat('9', 32) WHERE pattern_id = '{ID}'", "every definition has its pattern", "table"),
+    ("matches", "clone_type = 'type-2'", "expect_column_values_to_be_in_set", "clone_type"),
+    ("matches", "candidate_source = 'guess'", "expect_column_values_to_be_in_set", "candidate_source"),
+    ("matches", "score = 1.5", "expect_column_values_to_be_between", "score"),
+    ("matches", "structural = -0.1", "expect_column_values_to_be_between", "structural"),
+    ("matches", "lexical = 1.1", "expect_column_values_to_be_between", "lexical"),
+    ("matches", "semantic = 1.1", "expect_column_values_to_be_between", "semantic"),
+    ("matches", "matcher_version = ''", "expect_column_value_lengths_to_be_between", "matcher_version"),
+    ("matches", "structural = NULL, lexical = NULL", "a match rests on evidence", "table"),
+    ("matches", "score = 0.2", "a score lies between its components", "table"),
+    ("families", "family_id = 'x'", "expect_column_values_to_match_regex", "family_id"),
+    ("families", "language = 'latin'", "expect_column_values_to_be_in_set", "language"),
+    ("families", "n_patterns = 0", "expect_column_values_to_be_between", "n_patterns"),
+    ("families", "n_occurrences = 1", "expect_column_values_to_be_between", "n_occurrences"),
+    ("families", "n_repositories = 0", "expect_column_values_to_be_between", "n_repositories"),
+    (
+        "families",
+        "n_repositories = 9",
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        "n_occurrences, n_repositories",
+    ),
+    ("families", "n_patterns = 9", "expect_column_pair_values_a_to_be_greater_than_b", "n_occurrences, n_patterns"),
+    ("families", "mean_score = 2", "expect_column_values_to_be_between", "mean_score"),
+    ("families", "mean_score = NULL", "several patterns have a score, one has none", "table"),
+    (
+        "families",
+        "updated_at = created_at - interval '1 day'",
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        "updated_at, created_at",
+    ),
+    ("families", "medoid_pattern_id = repeat('0', 32)", "the medoid is a member", "table"),
+    ("families", None, "a pattern in two live places has a family", "table"),
+    ("verdicts", "pattern_id = 'x'", "expect_column_values_to_match_regex", "pattern_id"),
+    ("verdicts", "outcome = 'perhaps'", "expect_column_values_to_be_in_set", "outcome"),
+    ("verdicts", "score = 2", "expect_column_values_to_be_between", "score"),
+    ("verdicts", "agreement = 0.4", "expect_column_values_to_be_between", "agreement"),
+    ("verdicts", "n_pass = -1", "expect_column_values_to_be_between", "n_pass"),
+    ("verdicts", "n_fail = -1", "expect_column_values_to_be_between", "n_fail"),
+    ("verdicts", "n_abstain = -1", "expect_column_values_to_be_between", "n_abstain"),
+    ("verdicts", "reason = ''", "expect_column_value_lengths_to_be_between", "reason"),
+    ("verdicts", "votes_digest = ''", "expect_column_value_lengths_to_be_between", "votes_digest"),
+    ("verdicts", "score = NULL", "no score without a vote, none cast without a score", "table"),
+    ("verdicts", "agreement = NULL", "score and agreement are known together", "table"),
+    ("verdicts", "outcome = 'accept', n_pass = 0", "nothing is accepted without a vote for it", "table"),
+    ("verdicts", "outcome = 'reject', n_fail = 0", "nothing is rejected without a vote against it", "table"),
+    ("verdicts", None, "where there are votes on live patterns there are verdicts", "table"),
+    (
+        "lineage_edges",
+        "edge_id = 'x' WHERE edge_type = 'renamed_from'",
+        "expect_column_values_to_match_regex",
+        "edge_id",
+    ),
+    ("lineage_edges", "edge_type = 'copied_from'", "expect_column_values_to_be_in_set", "edge_type"),
+    ("lineage_edges", "weight = 1.5", "expect_column_values_to_be_between", "weight"),
+    ("lineage_edges", "confidence = -1", "expect_column_values_to_be_between", "confidence"),
+    ("lineage_edges", "evidence = '[]'", "evidence is an object", "table"),
+    (
+        "lineage_edges",
+        "edge_type = 'modified_from'",
+        "expect_compound_columns_to_be_unique",
+        "child_id, parent_id, edge_type",
+    ),
+    (
+        "lineage_edges",
+        "parent_id = child_id",
+        "a rename changes the name, a modification the text",
+        "table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "change", "expectation", "column"), BAD)
+def test_a_bad_row_breaks_its_expectation(
+    sound: Database, table: str, change: str | None, expectation: str, column: str
+) -> None:
+    """Constraints are off meanwhile: the contract must hold for whatever gets past them. `None` empties the table."""
+    statement = f"DELETE FROM stemma.{table}" if change is None else f"UPDATE stemma.{table} SET {change}"
+    statement = statement.format(SHA=SHA, OTHER=OTHER, ID=ID)
+    try:
+        with sound.transaction() as transaction:
+            transaction.execute(f"CREATE TABLE stemma.kept AS SELECT * FROM stemma.{table}")
+            transaction.execute("SET LOCAL session_replication_role = replica")  # foreign keys
+            for name in transaction.read(
+                "SELECT conname::text AS name FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'c'",
+                [f"stemma.{table}"],
+            )["name"]:
+                transaction.execute(f'ALTER TABLE stemma.{table} DROP CONSTRAINT "{name}"')
+            transaction.execute(statement)
+        result = validate_contract(sound.url, table)
+    finally:
+        with sound.transaction() as transaction:
+            transaction.execute("SET LOCAL session_replication_role = replica")
+            transaction.execute(f"DELETE FROM stemma.{table}")
+            transaction.execute(f"INSERT INTO stemma.{table} SELECT * FROM stemma.kept")
+            transaction.execute("DROP TABLE stemma.kept")
+    assert not result.success
+    assert result.evaluated == len(CONTRACTS[table])
+    broken = {(failure.expectation, failure.column): failure for failure in result.failures}
+    assert (expectation, column) in broken, [str(failure) for failure in result.failures]
+    assert (broken[expectation, column].unexpected_count or 0) >= 1
+
+
+def test_every_expectation_was_seen_to_fail() -> None:
+    seen = {(table, expectation, column) for table, _, expectation, column in BAD}
+    demanded = set()
+    for table, expectations in CONTRACTS.items():
+        for item in expectations:
+            arguments = item.arguments
+            names = arguments.get("column_list") or [arguments.get("column_A"), arguments.get("column_B")]
+            column = arguments.get("column") or ", ".join(name for name in names if name) or "table"
+            demanded.add((table, arguments.get("description", item.type), column))
+    assert demanded == seen
+
+
+def test_an_expectation_that_cannot_be_evaluated_was_not_met(database: Database) -> None:
+    database.execute("ALTER TABLE stemma.verdicts DROP COLUMN agreement")
+    result = validate_contract(database.url, "verdicts")
+    assert not result.success
+    assert any("agreement" in str(failure) for failure in result.failures)
+
+
+def test_the_contracts_are_read_without_great_expectations() -> None:
+    program = "import sys, assets.checks.contracts; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
