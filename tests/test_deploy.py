@@ -217,3 +217,13 @@ def test_the_licence_is_whole() -> None:
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
     assert len(text.splitlines()) == 202
+
+
+def test_contributing_tells_each_addition_in_under_twenty_lines_and_names_real_files() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    assert list(sections) == ["Add an asset", "Add a language", "Add a quorum member"]
+    assert all(len(section.splitlines()) < 20 for section in sections.values())
+    paths = re.findall(r"`([\w./]+/[\w./]*)`", text)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
