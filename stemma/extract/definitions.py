@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import cleandoc
 from typing import Any
 
@@ -72,7 +73,7 @@ def find_definitions(
     found: dict[int, _Found] = {}
     wrappers: dict[int, Node] = {}
     leading: list[Node] = []
-    for _, captures in grammar.matches(grammar.definitions, tree, is_late):
+    for _, captures in grammar.matches(grammar.definitions, tree):
         role = next(role for role in captures if role not in _BESIDE)
         node = captures[role][0]
         if role in ("comment", "attribute"):
@@ -258,6 +259,7 @@ def _python_docstring(body: Node | None, source: bytes) -> str | None:
     return _documentation(text[opening.end() :].removesuffix(opening.group(1)))
 
 
+@lru_cache(maxsize=4_096)  # versions of one file repeat theirs
 def _documentation(text: str) -> str | None:
     return cleandoc(text).strip()[:DOCSTRING_CHARS] or None
 

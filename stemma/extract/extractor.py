@@ -18,7 +18,7 @@ import numpy.typing as npt
 from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.grammars import Grammar, ParseTimeout, load
 from stemma.extract.languages import LANGUAGES
-from stemma.extract.normal_form import exact_hash, is_trivial, pattern_id, shingles, sub_tokens, token_sequences
+from stemma.extract.normal_form import Walk, exact_hash, is_trivial, pattern_id, sub_tokens, windows
 from stemma.extract.source import prepare
 
 EXTRACTOR_VERSION = "1"
@@ -50,7 +50,7 @@ class File:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one file."""
+    """Bounds of one file. Time is the CPU's: a busy machine must not decide what is in the database."""
 
     max_file_bytes: int
     parse_timeout_s: float
@@ -70,13 +70,13 @@ class _Content:
     """What depends on a definition's text alone."""
 
     pattern_id: str
-    n_tokens: int
+    tokens: list[str]
     shingles: npt.NDArray[np.int32]
     sub_tokens: tuple[str, ...]
 
     @property
     def n_bytes(self) -> int:
-        return 400 + self.shingles.nbytes + sum(60 + len(word) for word in self.sub_tokens)
+        return 400 + 8 * len(self.tokens) + self.shingles.nbytes + sum(60 + len(word) for word in self.sub_tokens)
 
 
 class _Cache:
@@ -102,6 +102,7 @@ class _Cache:
 
 
 _CACHE = _Cache(CACHE_BYTES)
+_CLOCK_EVERY = 16
 _Found = tuple[Definition, str, _Content]
 
 
@@ -157,12 +158,16 @@ def _upgraded(grammar: Grammar, text: bytes) -> Grammar:
 def _read(grammar: Grammar, text: bytes, deadline: float) -> tuple[int, bool, list[_Found]]:
     """Parse one text: error nodes, whether definitions were left out for their depth, and each with its content."""
 
-    def is_late() -> bool:  # in CPU time: a busy machine must not decide what is in the database
-        return time.thread_time() > deadline
+    n_asked = 0
+
+    def is_late() -> bool:
+        nonlocal n_asked
+        n_asked += 1  # the clock is a system call, the question is asked every few microseconds
+        return not n_asked % _CLOCK_EVERY and time.thread_time() > deadline
 
     tree = grammar.parse(text, is_late)
     definitions, is_cut = find_definitions(grammar, tree, text, is_late)
-    n_errors = len(grammar.matches(grammar.errors, tree, is_late)) if tree.root_node.has_error else 0
+    n_errors = len(grammar.matches(grammar.errors, tree)) if tree.root_node.has_error else 0
     contents = _contents(grammar, text, definitions, is_late)
     return n_errors, is_cut, [(definition, *content) for definition, content in zip(definitions, contents, strict=True)]
 
@@ -180,7 +185,7 @@ def _append_found(
             blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
             duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte, definition.outer.end_byte,
             definition.signature, definition.docstring, definition.is_deprecated, definition.is_test,
-            exact, content.pattern_id, n_lines, content.n_tokens,
+            exact, content.pattern_id, n_lines, len(content.tokens),
         )  # fmt: skip
         _append(out.snippets, row)
         duplicates[place] += 1
@@ -194,8 +199,8 @@ def _pattern(grammar: Grammar, text: bytes, definition: Definition, content: _Co
     code = text[definition.start_byte : end].decode("utf-8", "replace")[:CODE_CHARS]
     return (
         content.pattern_id, grammar.language.name, definition.kind, definition.name, definition.signature,
-        definition.docstring, code, n_lines, content.n_tokens, content.shingles, list(content.sub_tokens),
-        is_trivial(content.n_tokens),
+        definition.docstring, code, n_lines, len(content.tokens), content.shingles, list(content.sub_tokens),
+        is_trivial(len(content.tokens)),
     )  # fmt: skip
 
 
@@ -218,21 +223,34 @@ def _contents(
     for position, definition in enumerate(definitions):
         if contents[position] is not None:
             continue
-        end = definition.outer.end_byte
-        inner: dict[int, tuple[int, int]] = {}
-        for other in range(position + 1, len(definitions)):
-            if definitions[other].start_byte >= end:
-                break
-            if contents[other] is None:
-                inner[definitions[other].outer.id] = (other, definitions[other].start_byte)
-        parts = [*definition.attributes, definition.outer]
-        tokens, found = token_sequences(grammar, text, parts, inner, is_late)
-        found[position] = tokens
-        for key, sequence in found.items():
-            contents[key] = content = _content(grammar, sequence)
+        walk = Walk(grammar, text, is_late, *_inner(definitions, contents, position))
+        for part in (*definition.attributes, definition.outer):
+            walk.add(part)
+        hashes = windows(walk.tokens)
+        places = {position: (0, len(walk.tokens)), **walk.places}
+        for key, (first, end) in places.items():
+            contents[key] = content = _content(grammar, walk.tokens[first:end], hashes[first : max(first, end - 4)])
             _CACHE.put(keys[key], content)
     return [(key[3], content) for key, content in zip(keys, contents, strict=True) if content is not None]
 
 
-def _content(grammar: Grammar, tokens: list[str]) -> _Content:
-    return _Content(pattern_id(grammar.language.name, tokens), len(tokens), shingles(tokens), tuple(sub_tokens(tokens)))
+def _inner(
+    definitions: list[Definition], contents: list[_Content | None], position: int
+) -> tuple[dict[int, tuple[int, int]], dict[int, Sequence[str]]]:
+    """What a walk of one definition needs to know of those inside: which are wanted, and the tokens of the others."""
+    wanted: dict[int, tuple[int, int]] = {}
+    ready: dict[int, Sequence[str]] = {}
+    end = definitions[position].outer.end_byte
+    for other in range(position + 1, len(definitions)):
+        inner, content = definitions[other], contents[other]
+        if inner.start_byte >= end:
+            break
+        if content is None:
+            wanted[inner.outer.id] = (other, inner.start_byte)
+        elif not inner.attributes:  # those stand before its node, and are walked with what is around it
+            ready[inner.outer.id] = content.tokens
+    return wanted, ready
+
+
+def _content(grammar: Grammar, tokens: list[str], hashes: npt.NDArray[np.int32]) -> _Content:
+    return _Content(pattern_id(grammar.language.name, tokens), tokens, np.unique(hashes), tuple(sub_tokens(tokens)))

@@ -63,17 +63,11 @@ class Grammar:
         except ValueError as error:
             raise ParseTimeout from error
 
-    def matches(self, query: Query, tree: Tree, is_late: Callable[[], bool]) -> list[tuple[int, dict[str, Any]]]:
-        """All matches of one of the grammar's queries.
-
-        Raises:
-            ParseTimeout: `is_late` said yes.
-        """
+    def matches(self, query: Query, tree: Tree) -> list[tuple[int, dict[str, Any]]]:
+        """All matches of one of the grammar's queries."""
         # py-tree-sitter 0.26.1 dies of a segmentation fault when it calls a query's progress callback, so a query is
         # not interrupted: it is linear in the file, whose size is bounded, and a node's pending matches are.
         found = QueryCursor(query, match_limit=MATCH_LIMIT).matches(tree.root_node)
-        if is_late():
-            raise ParseTimeout
         return cast(list[tuple[int, dict[str, Any]]], found)
 
 

@@ -27,8 +27,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +42,6 @@ from stemma.extract.grammars import (
     INTERPOLATED,
     NAMED,
     SEPARATOR,
-    SILENT,
     STRING_LITERAL,
     Grammar,
     ParseTimeout,
@@ -59,6 +60,7 @@ _LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
 _SUB_TOKEN = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CHECK_EVERY = 4096
 _CACHED_CODES = 100_000
+_CACHED_NAMES = 50_000
 
 
 def exact_hash(text: bytes) -> str:
@@ -105,8 +107,8 @@ _CODES = _Codes()
 _FACTOR = 0x9E3779B97F4A7C15  # odd, so multiplying by it loses nothing modulo 2**64
 
 
-def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
-    """Sorted distinct hashes of the windows: the high half of a polynomial hash modulo 2**64 over token hashes."""
+def windows(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Hash of each window, in order: the high half of a polynomial hash modulo 2**64 over token hashes."""
     n_windows = len(tokens) - WINDOW_TOKENS + 1
     if n_windows < 1:
         return np.empty(0, np.int32)
@@ -115,7 +117,12 @@ def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
     for offset in range(WINDOW_TOKENS):
         hashes *= np.uint64(_FACTOR)
         hashes += codes[offset : offset + n_windows]
-    return np.unique((hashes >> np.uint64(32)).astype(np.uint32).view(np.int32))
+    return (hashes >> np.uint64(32)).astype(np.uint32).view(np.int32)
+
+
+def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Sorted distinct hashes of the windows."""
+    return np.unique(windows(tokens))
 
 
 @lru_cache(maxsize=50_000)
@@ -135,123 +142,124 @@ def bounded_name(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 
 
-def token_sequences(
-    grammar: Grammar,
-    source: bytes,
-    parts: Sequence[Node],
-    inner: dict[int, tuple[int, int]],
-    is_late: Callable[[], bool],
-) -> tuple[list[str], dict[int, list[str]]]:
-    """Tokens of the nodes `parts`, in order, and of the definitions inside them, in one walk.
+class _Identifiers(dict[bytes, str]):
+    def __missing__(self, name: bytes) -> str:
+        token = _MARK + bounded_name(name)
+        if len(self) >= _CACHED_NAMES:
+            self.clear()
+        if len(name) <= NAME_BYTES:
+            self[name] = token
+        return token
+
+
+_IDENTIFIERS = _Identifiers()
+
+
+@dataclass
+class Walk:
+    """The tokens of the nodes of one definition, and where the definitions inside it begin and end among them.
 
     Args:
         grammar: the grammar that made the nodes.
         source: what they were parsed from.
-        parts: the nodes of one definition: its attributes, then itself.
-        inner: node id -> (key, first byte) of each definition inside whose tokens are wanted too; the first byte is
-            its first attribute's, where it has one, else its own.
         is_late: asked now and then.
-
-    Returns:
-        The tokens of all parts, and key -> tokens of each inner definition.
-
-    Raises:
-        ParseTimeout: `is_late` said yes.
+        wanted: node id -> (key, first byte) of each definition inside whose place is wanted; the first byte is its
+            first attribute's, where it has one, else its own.
+        ready: node id -> tokens of each definition inside whose tokens are known: it is not walked.
     """
-    tokens: list[str] = []
-    found: dict[int, list[str]] = {}
-    token_at: dict[int, int] = {}  # first byte of an inner definition -> its first token
-    starts = {start for _, start in inner.values()}
-    for part in parts:
-        _walk(grammar, source, part, is_late, inner=inner, starts=starts, token_at=token_at, tokens=tokens, found=found)
-    return tokens, found
 
+    grammar: Grammar
+    source: bytes
+    is_late: Callable[[], bool]
+    wanted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    ready: dict[int, Sequence[str]] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Key -> first token and the one past the last, of each wanted definition."""
 
-def _walk(  # noqa: PLR0912, PLR0915 - one loop over every node of a file: a call per node would double its time
-    grammar: Grammar,
-    source: bytes,
-    root: Node,
-    is_late: Callable[[], bool],
-    *,
-    inner: dict[int, tuple[int, int]],
-    starts: set[int],
-    token_at: dict[int, int],
-    tokens: list[str],
-    found: dict[int, list[str]],
-) -> None:
-    actions, texts, lists, blocks = grammar.actions, grammar.texts, grammar.statement_lists, grammar.blocks
-    terminated, kept_commas = grammar.terminated, grammar.kept_commas
-    cursor = root.walk()
-    descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-    emit = tokens.append
-    kinds: list[int] = []  # of the nodes above this one
-    open_inner: list[tuple[int, int, int]] = []  # (depth, key, first token)
-    is_listing = False  # the node above is a list of statements
-    n_nodes = 0
-    while True:
-        n_nodes += 1
-        if not n_nodes % _CHECK_EVERY and is_late():
-            raise ParseTimeout
-        node = cursor.node
-        assert node is not None
-        kind = node.kind_id
-        action = actions[kind] if kind < len(actions) else NAMED  # an error node's kind is 65535
-        if action.__class__ is str:
-            emit(action)  # type: ignore[arg-type]
-        elif action == IDENTIFIER:
-            emit(_MARK + bounded_name(source[node.start_byte : node.end_byte]))
-        elif action == NAMED:
-            if inner:
-                if (
-                    kind not in blocks and (start := node.start_byte) in starts
-                ):  # a block starts where its first child does
-                    token_at.setdefault(start, len(tokens))
-                if (wanted := inner.get(node.id)) is not None:
-                    open_inner.append((len(kinds), wanted[0], token_at.get(wanted[1], len(tokens))))
-            if kind in blocks:
-                emit("{")
-            if descend():
-                kinds.append(kind)
-                is_listing = kind in lists
-                continue
-            if kind in blocks:
-                emit("}")
-            elif text := source[node.start_byte : node.end_byte]:
-                emit(text.decode("utf-8", "replace"))
-        elif action == CLOSER:
-            if tokens and tokens[-1] == "," and kinds and kinds[-1] not in kept_commas:
-                tokens.pop()
-            emit(texts[kind])
-        elif action == SEPARATOR:
-            emit(";" if is_listing else texts[kind])
-            if is_listing and len(tokens) > 1 and tokens[-2] in (";", "{"):
-                tokens.pop()
-        elif action in (STRING_LITERAL, INTERPOLATED):
-            if is_listing and blocks:
-                pass  # a docstring
-            else:
+    def __post_init__(self) -> None:
+        self._starts = {start for _, start in self.wanted.values()}
+        self._token_at: dict[int, int] = {}  # first byte of a wanted definition -> its first token
+
+    def add(self, root: Node) -> None:  # noqa: PLR0912, PLR0915 - one loop over all nodes: a call each would double it
+        """Append the tokens of a node.
+
+        Raises:
+            ParseTimeout: `is_late` said yes.
+        """
+        grammar, source, tokens = self.grammar, self.source, self.tokens
+        actions, texts, lists, blocks = grammar.actions, grammar.texts, grammar.statement_lists, grammar.blocks
+        terminated, kept_commas = grammar.terminated, grammar.kept_commas
+        wanted, ready, starts, token_at = self.wanted, self.ready, self._starts, self._token_at
+        cursor = root.walk()
+        descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+        emit = tokens.append
+        kinds: list[int] = []  # of the nodes above this one
+        open_inner: list[tuple[int, int, int]] = []  # (depth, key, first token)
+        is_listing = False  # the node above is a list of statements
+        n_nodes = 0
+        while True:
+            n_nodes += 1
+            if not n_nodes % _CHECK_EVERY and self.is_late():
+                raise ParseTimeout
+            node = cast(Node, cursor.node)
+            kind = node.kind_id
+            action = actions[kind] if kind < len(actions) else NAMED  # an error node's kind is 65535
+            if action.__class__ is str:
+                emit(action)  # type: ignore[arg-type]
+            elif action == IDENTIFIER:
+                emit(_IDENTIFIERS[source[node.start_byte : node.end_byte]])
+            elif action == NAMED:
+                known = None
+                if starts and kind not in blocks:  # a block starts where its first statement does
+                    if (start := node.start_byte) in starts:
+                        token_at.setdefault(start, len(tokens))
+                    if (inner := wanted.get(node.id)) is not None:
+                        open_inner.append((len(kinds), inner[0], token_at.get(inner[1], len(tokens))))
+                if ready:
+                    known = ready.get(node.id)
+                if known is not None:
+                    tokens += known
+                else:
+                    if kind in blocks:
+                        emit("{")
+                    if descend():
+                        kinds.append(kind)
+                        is_listing = kind in lists
+                        continue
+                    if kind in blocks:
+                        emit("}")
+                    elif text := source[node.start_byte : node.end_byte]:
+                        emit(text.decode("utf-8", "replace"))
+            elif action == CLOSER:
+                if tokens and tokens[-1] == "," and kinds and kinds[-1] not in kept_commas:
+                    tokens.pop()
+                emit(texts[kind])
+            elif action == SEPARATOR:
+                emit(";" if is_listing else texts[kind])
+                if is_listing and len(tokens) > 1 and tokens[-2] in (";", "{"):
+                    tokens.pop()
+            elif action in (STRING_LITERAL, INTERPOLATED) and not (is_listing and blocks):  # else a docstring
                 if not (tokens and tokens[-1] == STRING) and source[node.start_byte : node.end_byte].strip():
                     emit(STRING)
                 if action == INTERPOLATED and descend():
                     kinds.append(kind)
                     is_listing = False
                     continue
-        else:
-            assert action == SILENT
-        if is_listing and action != CLOSER and tokens and tokens[-1] not in (";", "{"):
-            emit(";")
-        while not advance():
-            if not kinds:
-                return
-            ascend()
-            kind = kinds.pop()
-            if kind in blocks:
-                emit("}")
-            if kind in terminated and tokens[-1] != ";":
+            if is_listing and action != CLOSER and tokens and tokens[-1] not in (";", "{"):
                 emit(";")
-            while open_inner and open_inner[-1][0] == len(kinds):
-                _, key, first = open_inner.pop()
-                found[key] = tokens[first:]
-            is_listing = bool(kinds) and kinds[-1] in lists
-            if is_listing and tokens and tokens[-1] not in (";", "{"):
-                emit(";")
+            while not advance():
+                if not kinds:
+                    return
+                ascend()
+                kind = kinds.pop()
+                if kind in blocks:
+                    emit("}")
+                if kind in terminated and tokens[-1] != ";":
+                    emit(";")
+                while open_inner and open_inner[-1][0] == len(kinds):
+                    _, key, first = open_inner.pop()
+                    self.places[key] = (first, len(tokens))
+                is_listing = bool(kinds) and kinds[-1] in lists
+                if is_listing and tokens and tokens[-1] not in (";", "{"):
+                    emit(";")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stemma.extract.grammars import load
 from stemma.extract.languages import BOOLEAN, NUMBER, STRING
-from stemma.extract.normal_form import exact_hash, pattern_id, shingles, sub_tokens, token_sequences
+from stemma.extract.normal_form import Walk, exact_hash, pattern_id, shingles, sub_tokens
 from stemma.ids import content_id
 from tests.extract.reading import read, rows, snippets
 
@@ -42,7 +42,9 @@ def pattern(language: str, text: str) -> str:
 def tokens(language: str, text: str) -> list[str]:
     grammar = load(language)
     source = text.encode()
-    return token_sequences(grammar, source, [grammar.parse(source, lambda: False).root_node], {}, lambda: False)[0]
+    walk = Walk(grammar, source, lambda: False)
+    walk.add(grammar.parse(source, lambda: False).root_node)
+    return walk.tokens
 
 
 def renamed(text: str, names: dict[str, str]) -> str:
