@@ -6,9 +6,7 @@ progress descriptor, `{"result": {...}}`. How progress is drawn lives in `stemma
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from typing import Any
 
@@ -22,14 +20,13 @@ from stemma import progress, runs
 from stemma.config import load_settings
 from stemma.errors import StemmaError
 from stemma.git import registry
+from stemma.processes import die_with_parent
 from stemma.store import open_database
-
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     # A run whose `stemma run` was killed must not go on unseen, without the lock.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     request = json.loads(sys.argv[1])
     with DagsterInstance.get() as instance:
         sync_partitions(instance)

@@ -18,6 +18,7 @@ from stemma.cli import show
 from stemma.cli.platform import environment, project_dir
 from stemma.config import load_settings
 from stemma.errors import BusyError, StemmaError
+from stemma.processes import die_with_parent
 from stemma.store import open_database
 
 STOP_TIMEOUT_S = 20
@@ -69,7 +70,12 @@ def _start(name: str, arguments: list[str], variables: dict[str, str], log: Path
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_stop_with_us,
         )
+
+
+def _stop_with_us() -> None:
+    die_with_parent(signal.SIGINT)
 
 
 def _require_free(host: str, port: int) -> None:
