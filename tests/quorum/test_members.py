@@ -129,6 +129,7 @@ def test_no_way_to_wipe_a_disk_is_passed(tmp_path: Path, asynchronous: bool) -> 
     ("statement", "rule"),
     [
         ("yaml.load(text)", "B506"),
+        ("yaml.load(text)  # nosec", "B506"),
         ("pickle.loads(text)", "B301"),
         ("requests.get(text, verify=False, timeout=1)", "B501"),
         ("hashlib.md5(text)", "B324"),
@@ -140,6 +141,12 @@ def test_bandit_fails_what_is_dangerous(judge: Judge, statement: str, rule: str)
     vote, _, findings = judge(Bandit(), f"def f(text):\n    return {statement}")
     assert vote == "fail"
     assert rule in [finding["rule"] for finding in findings]
+
+
+@pytest.mark.parametrize("statement", ['os.system("rm -rf /")', 'subprocess.run("rm -rf /", shell=True)'])
+def test_a_constant_command_for_a_shell_is_as_grave_as_any(judge: Judge, statement: str) -> None:
+    vote, _, findings = judge(Bandit(), f"def f():\n    {statement}")
+    assert (vote, findings[0]["severity"]) == ("fail", "high")
 
 
 @pytest.mark.parametrize(
