@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -53,6 +53,8 @@ _KEPT_FOR_NETWORK = {
     "GIT_SSL_CAPATH",
     "GIT_SSL_NO_VERIFY",
 }
+PROGRESS_INTERVAL_S = 0.2
+_RECEIVED = re.compile(rb"(?:Receiving|Unpacking) objects: +\d+% \((\d+)/(\d+)\)")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -97,8 +99,12 @@ def run(
     config: Sequence[tuple[str, str]] = (),
     folder: Path | None = None,
     timeout_s: float | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Answer:
     """Run one git command to its end, on `git_dir`, or in `folder` to let git find the repository.
+
+    Args:
+        on_progress: called now and then with the objects received and to receive, of a command given `--progress`.
 
     Raises:
         SourceError: git is not installed, or took longer than `timeout_s`.
@@ -107,7 +113,7 @@ def run(
         variables = environment(network=network, config=config)
         process = start(git_dir, arguments, variables, folder, (subprocess.DEVNULL, output, complaints))
         try:
-            code = process.wait(timeout_s)
+            code = _wait(process, timeout_s, complaints, on_progress)
         except subprocess.TimeoutExpired as error:
             raise SourceError(
                 f"git {arguments[0]} gave no answer within {timeout_s:.0f} s.", "Check that the server can be reached."
@@ -152,6 +158,22 @@ def start(
         ) from error
 
 
+def _wait(
+    process: subprocess.Popen[bytes],
+    timeout_s: float | None,
+    complaints: IO[bytes],
+    on_progress: Callable[[int, int], None] | None,
+) -> int:
+    if on_progress is None:
+        return process.wait(timeout_s)
+    while True:
+        try:
+            return process.wait(PROGRESS_INTERVAL_S)
+        except subprocess.TimeoutExpired:
+            if received := _RECEIVED.findall(_tail(complaints, 500)):
+                on_progress(*map(int, received[-1]))
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End the process and all it started, where it still runs."""
     if process.poll() is None:
@@ -161,12 +183,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 def complaint(complaints: IO[bytes]) -> str:
     """The line of standard error that says most: the first `fatal:`, else the last one; credentials removed."""
-    complaints.seek(0)
-    said = complaints.read(64 * 1024).decode("utf-8", "replace").splitlines()
+    said = _tail(complaints, 64 * 1024).decode("utf-8", "replace").splitlines()
     lines = [line.strip() for line in said if line.strip()]
     fatal = [line for line in lines if line.startswith("fatal:")]
     chosen = (fatal or lines[-1:] or [""])[0].removeprefix("fatal:").removeprefix("error:").strip()
     return without_credentials(chosen)
+
+
+def _tail(file: IO[bytes], n_bytes: int) -> bytes:
+    # Read where git does not stand: the two share one position in the file.
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), n_bytes, max(0, size - n_bytes))
 
 
 def without_credentials(text: str) -> str:

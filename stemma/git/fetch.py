@@ -9,7 +9,7 @@ import fcntl
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from stemma.git.repository import BROKEN, EMPTY, FOLDER, GIT, LEFT_OUT, NO_COMMI
 from stemma.git.standing import rows_changed, storable
 from stemma.git.store import open_store
 from stemma.ids import content_id
-from stemma.progress import phase
+from stemma.progress import Phase, phase
 from stemma.store.postgres import Database
 
 ANSWER_TIMEOUT_S = 120.0
@@ -54,12 +54,12 @@ def refresh(db: Database, settings: Settings, repo: Repository) -> HeadState:
     Raises:
         SourceError: it cannot be read; its row says `unreachable` or `broken`, and the same sentence.
     """
+    repo = replace(repo, data_dir=settings.data_dir)
     try:
-        with phase("fetch", repository=repo.name, total=1, unit="repositories") as told:
+        with phase("fetch", repository=repo.name, unit="objects") as told:
             if repo.is_remote:
-                _fetch(repo)
+                _fetch(repo, told)
             state = _folder_state(repo) if repo.kind == FOLDER else _git_state(repo)
-            told.advance()
     except SourceError as error:
         status = UNREACHABLE if isinstance(error, UnreachableError) else BROKEN
         _write(db, repo, status, error.problem, repo.is_shallow)
@@ -76,6 +76,7 @@ def head_state(db: Database, settings: Settings, repo: Repository) -> str:
     Raises:
         SourceError: the repository cannot be reached or read.
     """
+    repo = replace(repo, data_dir=settings.data_dir)
     if repo.is_remote:
         return content_id("remote", _remote_head(repo))
     _refuse_if_gone(repo)
@@ -152,11 +153,11 @@ def _remote_head(repo: Repository) -> str:
     return _successful(repo, answer).output.partition("\t")[0].strip()
 
 
-def _fetch(repo: Repository) -> None:
+def _fetch(repo: Repository, told: Phase) -> None:
     """Bring the clone to the remote's HEAD; at first it is made aside and renamed, so there is never half a clone."""
     with _alone(repo):
         if repo.path.exists():
-            _pull(repo, repo.path)
+            _pull(repo, repo.path, told)
             return
         for left_over in repo.path.parent.glob(f".{repo.repo_id}.*"):  # of a process that was killed: we hold the lock
             shutil.rmtree(left_over, ignore_errors=True)
@@ -166,18 +167,23 @@ def _fetch(repo: Repository) -> None:
             if made.code != 0:
                 raise StoreError(f"{aside} cannot be made: {made.message}.", "Check the data folder's mode and space.")
             command.run(aside, "symbolic-ref", "HEAD", HEAD_REF)
-            _pull(repo, aside)
+            _pull(repo, aside, told)
             aside.rename(repo.path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _pull(repo: Repository, git_dir: Path) -> None:
+def _pull(repo: Repository, git_dir: Path, told: Phase) -> None:
     for stale in git_dir.rglob("*.lock"):  # of a process that was killed: we hold the only lock that counts
         stale.unlink(missing_ok=True)
-    options = ("--quiet", "--no-tags", "--force", "--update-head-ok", "--no-write-fetch-head")
+    options = ("--progress", "--no-tags", "--force", "--update-head-ok", "--no-write-fetch-head")
     refs = ("--", repo.location, f"+HEAD:{HEAD_REF}")
-    answer = _over_network(repo, git_dir, "fetch", *options, *_upload_pack(repo), *refs)
+
+    def received(done: int, total: int) -> None:
+        told.total = total
+        told.advance(done - told.done)
+
+    answer = _over_network(repo, git_dir, "fetch", *options, *_upload_pack(repo), *refs, on_progress=received)
     if answer.code != 0 and "couldn't find remote ref HEAD" in answer.message:  # it has no commit, or no longer
         command.run(git_dir, "update-ref", "-d", HEAD_REF)
         return
@@ -189,13 +195,15 @@ def _upload_pack(repo: Repository) -> tuple[str, ...]:
     return ("--upload-pack=git -c safe.directory=* upload-pack",) if repo.location.startswith("file:") else ()
 
 
-def _over_network(repo: Repository, git_dir: Path | None, subcommand: str, *arguments: str) -> command.Answer:
-    timeout_s = ANSWER_TIMEOUT_S if subcommand == "ls-remote" else None
+def _over_network(
+    repo: Repository, git_dir: Path | None, *arguments: str, on_progress: Callable[[int, int], None] | None = None
+) -> command.Answer:
+    timeout_s = None if on_progress else ANSWER_TIMEOUT_S
     config = []
     if repo.credentials.exists():  # ours alone, and only to be read: git would erase a token that was once refused
         read = f'test "$1" = get && git credential-store --file={shlex.quote(str(repo.credentials))} get'
         config = [("credential.helper", ""), ("credential.helper", f"!f() {{ {read}; }}; f")]
-    return command.run(git_dir, subcommand, *arguments, network=True, config=config, timeout_s=timeout_s)
+    return command.run(git_dir, *arguments, network=True, config=config, timeout_s=timeout_s, on_progress=on_progress)
 
 
 def _successful(repo: Repository, answer: command.Answer) -> command.Answer:

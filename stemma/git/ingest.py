@@ -39,6 +39,7 @@ def ingest_history(db: Database, settings: Settings, repo: Repository) -> dict[s
     Raises:
         SourceError: the repository or its head commit cannot be read. Damage further back is named in its row.
     """
+    repo = replace(repo, data_dir=settings.data_dir)
     if not repo.path.exists():
         raise SourceError(f"{repo.location} does not exist any more.", f"Bring it back, or remove {repo.name}.")
     with phase("history", repository=repo.name, unit="commits") as told, db.transaction() as transaction:

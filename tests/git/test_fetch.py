@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stemma import progress
 from stemma.errors import SourceError
 from stemma.git import command, fetch, registry
 from stemma.git.objects import read_blobs
@@ -30,6 +31,19 @@ def test_a_url_is_cloned_bare_and_read(ingestion: Ingestion, repository: GitRepo
     assert repo.path.is_dir() and not (repo.path / ".git").exists()
     assert [path.name for path in repo.path.parent.glob(".*")] == []
     assert dict(read_blobs(repo, [repository.blob("a.py")])) == {repository.blob("a.py"): b"x = 1\n"}
+
+
+def test_a_clone_tells_how_many_objects_it_has(
+    ingestion: Ingestion, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.sh"
+    slow.write_text('#!/bin/sh\ngit upload-pack "$@" && sleep 1\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(fetch, "_upload_pack", lambda _: (f"--upload-pack={slow}",))
+    told: list[tuple[int, int | None]] = []
+    monkeypatch.setattr(progress.Phase, "advance", lambda self, n=1: told.append((n, self.total)))
+    ingestion(url)
+    assert (3, 3) in told  # a commit, its tree, its file
 
 
 def test_new_and_rewritten_commits_are_fetched_also_under_another_branch(

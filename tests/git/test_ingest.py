@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -232,6 +233,16 @@ def test_a_killed_ingestion_leaves_nothing_behind(
 
 def _killed(*_: object) -> int:
     raise KeyboardInterrupt
+
+
+def test_two_at_once_write_every_row_once(ingestion: Ingestion, repository: GitRepository) -> None:
+    for number in range(5):
+        repository.commit(f"Number {number}", {"a.py": f"x = {number}\n"})
+    repo = ingestion.find(registry.register(ingestion.db, ingestion.settings, str(repository.path)))
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: ingest.ingest_history(ingestion.db, ingestion.settings, repo), range(2)))
+    assert sorted(counts["n_commits"] for counts in both) == [0, 5]
+    assert len(ingestion.changes()) == 5
 
 
 def test_a_repository_that_was_removed_meanwhile_is_named(ingestion: Ingestion, repository: GitRepository) -> None:
