@@ -7,7 +7,8 @@ name changed, `moved_from` when the path did (or, in one file, the order among d
 have several. Events: the same for the later version; `created` for one without a parent, but `observed` where its
 birth cannot be known (`boundary`: shallow = the history is cut off there, snapshot = first look at a folder,
 unreadable = the content before could not be parsed); `removed` for one without a child; `deprecated` when the mark of
-deprecation appears. An event at an unreadable content is dated as its occurrence.
+deprecation appears. `detail` of renamed and moved: from and to, names, paths or (inside a file) places in the order,
+of modified: the weight. An event at an unreadable content is dated as its occurrence.
 """
 
 from __future__ import annotations
@@ -224,7 +225,8 @@ def _events(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl
         _event(born.filter(pl.col("boundary").is_not_null()), "observed", pl.struct("boundary")),
         _event(later.filter("is_modified"), "modified", pl.struct("weight")),
         _event(later.filter("is_renamed"), "renamed", _from_to("qualified_name")),
-        _event(later.filter("is_moved"), "moved", _from_to("path")),
+        _event(later.filter("is_moved", pl.col("path") != pl.col("path_parent")), "moved", _from_to("path")),
+        _event(later.filter("is_moved", pl.col("path") == pl.col("path_parent")), "moved", _from_to("duplicate_index")),
         _event(later.filter(is_marked), "deprecated"),
         _event(gone, "removed"),
     ]

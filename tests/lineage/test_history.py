@@ -158,6 +158,8 @@ def test_an_overload_put_before_another_leaves_the_other_what_it_was(
     repo_id = bring_up(repository.path)
     assert edges(database, repo_id) == [(1, "moved_from", "a.py:run", "a.py:run")]
     assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["created", "moved"]
+    detail = database.read("SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'moved'").item()
+    assert detail == '{"to": 1, "from": 0}'
 
 
 def test_what_comes_back_is_created_again_and_both_lives_stand(

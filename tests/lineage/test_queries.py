@@ -91,18 +91,16 @@ def test_an_ambiguous_name_lists_its_candidates(
     assert "more/c4.py" not in str(failure.value) and failure.value.hint
 
 
-@pytest.mark.parametrize(
-    "reference", ["nothing", "a.py:nothing", "no.py:stay", "x'; DROP TABLE stemma.commits; --", "%"]
-)
-def test_an_unknown_reference_says_what_to_do_next(database: Database, repo_id: str, reference: str) -> None:
-    with pytest.raises(NotFoundError) as failure:
-        resolve(database, reference)
-    assert reference in failure.value.problem and "stemma" in failure.value.hint
+def test_an_unknown_reference_says_what_to_do_next(database: Database, repo_id: str) -> None:
+    for reference in ("nothing", "a.py:nothing", "no.py:stay", "x'; DROP TABLE stemma.commits; --", "%", "0" * 32):
+        with pytest.raises(NotFoundError) as failure:
+            resolve(database, reference)
+        assert reference in failure.value.problem and "stemma" in failure.value.hint
     with pytest.raises(NotFoundError):
         resolve(database, "stay", "another repository")
 
 
-@pytest.mark.parametrize("reference", ["", "  ", "a\0b"])
-def test_an_empty_reference_is_refused(database: Database, reference: str) -> None:
-    with pytest.raises(ConfigError):
-        resolve(database, reference)
+def test_an_empty_reference_is_refused(database: Database) -> None:
+    for reference in ("", "  ", "a\0b"):
+        with pytest.raises(ConfigError):
+            resolve(database, reference)
