@@ -10,21 +10,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from stemma.config import Settings
-from stemma.match.candidates import SKETCH, Fingerprints, Keys, near_pairs
+from stemma.match.candidates import SKETCH, Fingerprints, near_pairs
 from stemma.match.kinds import groups_of
-from stemma.match.scores import (
-    TYPE_3_STRUCTURAL,
-    WEIGHTS,
-    Rows,
-    combine,
-    cosine,
-    jaccard,
-    sets_of,
-    upper_bound,
-)
+from stemma.match.pairs import can_reach, pairs_of, score_pairs
+from stemma.match.scores import WEIGHTS
 from stemma.progress import phase
 from stemma.store.postgres import Database
 from stemma.store.vectors import Vectors
@@ -32,10 +23,9 @@ from stemma.tables import matched_patterns, matches
 
 logger = logging.getLogger(__name__)
 
-MATCHER = "bottom16-1"
+MATCHER = "bottom64-1"
 NO_VECTORS = "no vectors"
 BATCH = 2_000  # new patterns scored and committed together
-COMPONENTS = ["structural", "lexical", "semantic"]
 NOTE_NO_VECTORS = "No vectors: matched by structure and words alone. The next run with vectors matches these again."
 
 # A pattern that died and lives again is new again: those that came meanwhile were not matched with it.
@@ -57,10 +47,6 @@ SELECT p.pattern_id, p.language, p.kind, {IS_NEW} AS is_new, p.shingles[1:{SKETC
        cardinality(p.shingles)::bigint AS structural, cardinality(p.sub_tokens)::bigint AS lexical
 FROM stemma.patterns AS p LEFT JOIN stemma.matched_patterns AS m USING (pattern_id)
 WHERE p.n_live > 0 AND NOT p.is_trivial
-"""
-CONTENTS = """
-SELECT p.shingles AS structural, p.sub_tokens AS lexical
-FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id) ORDER BY w.row
 """
 
 
@@ -119,89 +105,18 @@ def _match_new(
     batches = np.where(is_new, (np.cumsum(is_new) - 1) // BATCH, -1).astype(np.int32)
     near = near_pairs(vectors, live, is_new) if vectors else np.empty(0, np.int64)
     batch_of_near = np.maximum(batches[near // len(live)], batches[near % len(live)])
-    fingerprints = Fingerprints(live)
+    fingerprints = Fingerprints(live, is_new)
     n_matches = n_candidates = 0
     with phase("match", total=int(is_new.sum()), unit="patterns") as progress:
         for batch in range(batches.max() + 1):
-            shared = np.unique(fingerprints.pairs(batches, batch))
-            pairs = _Pairs(live, shared, near[batch_of_near == batch]).that_can_reach(threshold, vectors is not None)
-            scored = _score(db, vectors, pairs, version).filter(pl.col("score") >= threshold)
-            done = live.filter(pl.Series(batches == batch)).select(
-                "pattern_id", matcher_version=pl.lit(version), matched_at=pl.lit(datetime.now(UTC))
-            )
+            pairs = pairs_of(live, fingerprints.pairs(batches, batch), near[batch_of_near == batch])
+            pairs = pairs.where(can_reach(live, pairs, threshold, has_vectors=vectors is not None))
+            scored = score_pairs(db, vectors, live, pairs, threshold)
+            seen = {"matcher_version": pl.lit(version), "matched_at": pl.lit(datetime.now(UTC))}
+            done = live.filter(pl.Series(batches == batch)).select("pattern_id", **seen)
             with db.transaction() as transaction:
-                n_matches += transaction.insert(matches, scored, "update")
+                n_matches += transaction.insert(matches, scored.with_columns(**seen), "update")
                 transaction.insert(matched_patterns, done, "update")
             n_candidates += len(pairs.a)
             progress.advance(len(done))
     return n_matches, n_candidates
-
-
-class _Pairs:
-    """Pairs of rows of the live frame, and how each was found."""
-
-    def __init__(self, live: pl.DataFrame, shared: Keys, near: Keys) -> None:
-        keys = np.union1d(shared, near)
-        self.live = live
-        self.a, self.b = np.divmod(keys, max(len(live), 1))
-        self.is_shared = np.isin(keys, shared, assume_unique=True)
-        self.is_near = np.isin(keys, near, assume_unique=True)
-
-    def that_can_reach(self, threshold: float, has_vectors: bool) -> _Pairs:
-        """Without the pairs whose sizes are too far apart for the threshold, whatever they hold."""
-        sizes = {name: self.live[name].to_numpy() for name in ("structural", "lexical")}
-        can_reach = upper_bound(sizes, self.a, self.b, has_vectors=has_vectors) >= threshold
-        self.a, self.b = self.a[can_reach], self.b[can_reach]
-        self.is_shared, self.is_near = self.is_shared[can_reach], self.is_near[can_reach]
-        return self
-
-
-def _score(db: Database, vectors: Vectors | None, pairs: _Pairs, version: str) -> pl.DataFrame:
-    """Rows of `matches` for all of the pairs."""
-    rows = np.unique(np.concatenate([pairs.a, pairs.b]))
-    a, b = np.searchsorted(rows, pairs.a), np.searchsorted(rows, pairs.b)
-    ids = pairs.live["pattern_id"].gather(rows)
-    components = _components(db, vectors, ids, a, b)
-    frame = pl.DataFrame(
-        {
-            "one": ids.gather(a),
-            "other": ids.gather(b),
-            "score": combine(components),
-            **components,
-            "candidate_source": _sources(pairs),
-        }
-    ).with_columns(pl.col("score", *COMPONENTS).fill_nan(None))
-    return frame.select(
-        pattern_a=pl.min_horizontal("one", "other"),
-        pattern_b=pl.max_horizontal("one", "other"),
-        clone_type=pl.when(pl.col("structural") >= TYPE_3_STRUCTURAL)
-        .then(pl.lit("type-3"))
-        .otherwise(pl.lit("semantic")),
-        score="score",
-        **{name: name for name in COMPONENTS},
-        candidate_source="candidate_source",
-        matcher_version=pl.lit(version),
-        matched_at=pl.lit(datetime.now(UTC)),
-    )
-
-
-def _components(
-    db: Database, vectors: Vectors | None, ids: pl.Series, a: Rows, b: Rows
-) -> dict[str, NDArray[np.float32]]:
-    wanted = ids.to_frame().with_row_index("row")
-    with db.transaction() as transaction, transaction.staged("wanted", wanted.cast({"row": pl.Int64})) as name:
-        contents = transaction.read(CONTENTS.format(name))
-    components = {name: jaccard(sets_of(contents[name]), a, b) for name in ("structural", "lexical")}
-    matrix = np.zeros((len(ids), vectors.dimensions if vectors else 0), np.float32)
-    has_vector = np.zeros(len(ids), np.bool_)
-    if vectors:
-        known, found = vectors.fetch(ids.to_list())
-        rows = dict(zip(ids, range(len(ids)), strict=True))
-        at = [rows[pattern_id] for pattern_id in known]
-        matrix[at], has_vector[at] = found, True
-    return components | {"semantic": cosine(matrix, has_vector, a, b)}
-
-
-def _sources(pairs: _Pairs) -> pl.Series:
-    names = np.array(["fingerprint", "vector", "both"])
-    return pl.Series(names[np.where(pairs.is_shared & pairs.is_near, 2, np.where(pairs.is_near, 1, 0))])

@@ -48,7 +48,8 @@ def sets_of(column: pl.Series) -> Sets:
     else:
         codes = flat.cast(pl.Int32).to_numpy().view(np.uint32)
     rows = np.repeat(np.arange(len(column), dtype=np.int64), n_values)
-    keys = np.unique(rows << 32 | codes)
+    keys = np.sort(rows << 32 | codes)
+    keys = keys[np.diff(keys, prepend=-1) != 0]
     offsets = np.searchsorted(keys >> 32, np.arange(len(column) + 1))
     return Sets(offsets.astype(np.int64), (keys & 0xFFFFFFFF).astype(np.uint32))
 
@@ -93,11 +94,10 @@ def combine(components: dict[str, NDArray[Any]]) -> Scores:
     return score.astype(np.float32)
 
 
-def upper_bound(sizes: dict[str, Rows], a: Rows, b: Rows, *, has_vectors: bool) -> Scores:
-    """The most a pair can score, by its sizes alone: Jaccard is at most smaller / larger."""
-    most = {name: _ratio(size[a], size[b]) for name, size in sizes.items()}
-    most["semantic"] = np.full(len(a), 1.0 if has_vectors else np.nan)
-    return combine(most)
+def size_ratio(sizes: Rows, a: Rows, b: Rows) -> Scores:
+    """Smaller / larger of each pair, which no Jaccard similarity exceeds; NaN where either is empty."""
+    smaller = np.minimum(sizes[a], sizes[b])
+    return _share(smaller, np.maximum(sizes[a], sizes[b]), smaller > 0)
 
 
 def _common(sets: Sets, keys: Rows, small: Rows, large: Rows) -> Rows:
@@ -108,11 +108,6 @@ def _common(sets: Sets, keys: Rows, small: Rows, large: Rows) -> Rows:
     found = np.searchsorted(keys, queries)
     is_common = keys[np.minimum(found, len(keys) - 1)] == queries
     return np.bincount(np.repeat(np.arange(len(small)), sizes), is_common, minlength=len(small)).astype(np.int64)
-
-
-def _ratio(a: Rows, b: Rows) -> Scores:
-    smaller = np.minimum(a, b)
-    return _share(smaller, np.maximum(a, b), smaller > 0)
 
 
 def _share(part: Rows, whole: Rows, is_known: NDArray[np.bool_]) -> Scores:

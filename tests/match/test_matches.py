@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_with_the_next_batch(
     for letter in "abcd":
         add_pattern(letter)
     monkeypatch.setattr(module, "BATCH", 2)
-    score, n_calls = module._score, 0
+    score, n_calls = module.score_pairs, 0
 
     def killed(*arguments: object) -> object:
         nonlocal n_calls
@@ -169,10 +169,10 @@ def test_a_killed_run_goes_on_with_the_next_batch(
             raise KeyboardInterrupt
         return score(*arguments)
 
-    monkeypatch.setattr(module, "_score", killed)
+    monkeypatch.setattr(module, "score_pairs", killed)
     with pytest.raises(KeyboardInterrupt):
         match_with_vectors(database, settings)
     assert pairs(database) == [(A, B)]
-    monkeypatch.setattr(module, "_score", score)
+    monkeypatch.setattr(module, "score_pairs", score)
     assert match_with_vectors(database, settings)["patterns"] == 2
     assert pairs(database) == [(A, B), (A, C), (A, D), (B, C), (B, D), (C, D)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemma.match import scores
-from stemma.match.scores import combine, cosine, jaccard, sets_of, upper_bound
+from stemma.match.scores import combine, cosine, jaccard, sets_of, size_ratio
 
 INTEGERS = st.lists(st.sets(st.integers(-(2**31), 2**31 - 1), max_size=12), min_size=1, max_size=8)
 
@@ -64,7 +64,7 @@ def test_the_score_is_the_weighted_mean_of_what_is_known() -> None:
     assert np.isnan(found[3])
 
 
-def test_no_pair_scores_above_its_upper_bound() -> None:
-    sizes = {"structural": rows(10, 4, 0), "lexical": rows(2, 4, 4)}
-    bound = upper_bound(sizes, rows(0, 0), rows(1, 2), has_vectors=True)
-    assert bound.tolist() == pytest.approx([0.7 * 0.4 + 0.1 * 0.5 + 0.2, (0.1 * 0.5 + 0.2) / 0.3])
+def test_no_two_sets_are_more_alike_than_their_sizes() -> None:
+    found = size_ratio(rows(10, 4, 0), rows(0, 1, 0), rows(1, 0, 2))
+    assert found[:2].tolist() == pytest.approx([0.4, 0.4])
+    assert np.isnan(found[2])
