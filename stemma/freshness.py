@@ -35,7 +35,7 @@ def current_inputs(
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
         "quorum": content_id(*(f"{member.name} {current_version(member)}" for member in open_members())),
         "dbt": _folder_digest(dbt_project),
-        "spool": f"{spool.pending(settings, db)} bytes waiting",
+        "spool": spool_state(settings, db),
     }
     for repository in repositories:
         try:
@@ -43,6 +43,11 @@ def current_inputs(
         except SourceError as error:
             states[f"repository {repository.name}"] = f"unreadable: {error.problem}"
     return states
+
+
+def spool_state(settings: Settings, db: Database) -> str:
+    """How much of the agents' spool waits to be read."""
+    return f"{spool.pending(settings, db)} bytes waiting"
 
 
 def is_fresh(states: dict[str, str], last: dict[str, str]) -> bool:

@@ -23,8 +23,10 @@ app = typer.Typer(
     epilog=" ".join((__doc__ or "").split("Exit codes:")[1].split()).join(("Exit codes: ", "")),
 )
 app.add_typer(repo.app, name="repo")
-for command in (run.run, run.status, up.up, ask.families, ask.lineage, ask.verdict, ask.sql, doctor.doctor):
+for command in (run.run, run.status, up.up, ask.families, ask.lineage, ask.verdict, doctor.doctor):
     app.command()(command)
+# A query may begin with a comment, which looks like an option.
+app.command(context_settings={"ignore_unknown_options": True})(ask.sql)
 
 
 def main() -> None:

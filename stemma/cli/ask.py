@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from stemma.cli import show
@@ -17,7 +18,7 @@ from stemma.match import queries as match_queries
 from stemma.quorum import queries as quorum_queries
 from stemma.store import marts, open_database
 
-_FOR_PROGRAMS = ("node_id", "repo_id", "pattern_id", "detail", "confidence", "evidence")
+ID_DIGITS = 10  # of an id, shown to people; commands take a beginning of it
 
 
 def families(
@@ -28,6 +29,16 @@ def families(
     """Families of copies, the most widely spread first."""
     with open_database(load_settings()) as database:
         rows = match_queries.families(database, repo=repo, limit=limit)
+    if not as_json:
+        rows = rows.select(
+            "name",
+            "language",
+            patterns="n_patterns",
+            places="n_occurrences",
+            score="mean_score",
+            repositories="repositories",
+            family=pl.col("family_id").str.head(ID_DIGITS),
+        )
     show.frame(rows, as_json=as_json, title="Families of copies", empty="No family of copies is known. Run: stemma run")
 
 
@@ -47,7 +58,9 @@ def lineage(
             ask = lineage_queries.ancestors if ancestors else lineage_queries.descendants
         rows = ask(database, nodes)
     if not as_json:
-        rows = rows.drop(_FOR_PROGRAMS, strict=False)
+        ids = [pl.col(name).str.head(ID_DIGITS) for name in ("sha", "node_id", "pattern_id") if name in rows.columns]
+        rows = rows.with_columns(ids).drop("repo_id", "pattern_id", "detail", "confidence", "evidence", strict=False)
+        rows = rows.drop("node_id", strict=False) if ask is lineage_queries.timeline else rows
     show.frame(
         rows, as_json=as_json, title=f"Lineage of {element}", empty="It has none: this version is its first and last."
     )
@@ -70,7 +83,9 @@ def verdict(
         markup=False,
         highlight=False,
     )
-    show.frame(answer.votes, as_json=False, title="Votes")
+    told = pl.element().struct.field("rule") + " line " + pl.element().struct.field("line").cast(pl.String)
+    findings = pl.col("findings").list.eval(told)
+    show.frame(answer.votes.select("member", "vote", "reason", findings), as_json=False, title="Votes")
 
 
 def sql(

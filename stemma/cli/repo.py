@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from stemma import runs
@@ -42,9 +43,9 @@ def list_(as_json: show.Json = False) -> None:
     """List the registered repositories."""
     with open_database(load_settings()) as database:
         rows = registry.list_repositories(database)
-    shown = ["name", "kind", "location", "tags", "team", "status", "status_reason", "head_sha", "ingested_at"]
+    shown = ["name", "kind", "location", "status", "status_reason", pl.col("head_sha").str.head(10), "ingested_at"]
     show.frame(
-        rows if as_json else rows.select(name for name in shown if name in rows.columns),
+        rows if as_json else rows.select(shown),
         as_json=as_json,
         empty="No repository is registered. Add one: stemma repo add <path or URL>",
     )

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 from stemma import freshness, rebuild, runs, summary
@@ -69,13 +70,28 @@ def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: 
         result = _execute(settings, variables, {"job": job, "partitions": partitions})
         failures = result["failures"]
         if result["is_success"]:
-            # What waited in the spool when we looked is read now.
-            kept = {**inputs, "spool": f"{spool.pending(settings, database)} bytes waiting"}
-            runs.end(database, result["run_id"], status="succeeded", inputs=kept if job == "stemma" else None)
+            kept = _read_whole(settings, database, inputs) if job == "stemma" else None
+            runs.end(database, result["run_id"], status="succeeded", inputs=kept)
             continue
         problem = "; ".join(failure["problem"] for failure in failures) or "the run failed"
         runs.end(database, result["run_id"], status="failed", error=problem)
         _raise_for(database, result)
+
+
+def _read_whole(settings: Settings, database: Database, inputs: dict[str, str]) -> dict[str, str]:
+    """What the run read whole: a repository that turned out unreadable must be looked at again by the next one."""
+    unreadable = {f"repository {name}" for name in _unreadable(database)}
+    kept = {name: state for name, state in inputs.items() if name not in unreadable}
+    # What waited in the spool when we looked is read now.
+    return {**kept, "spool": freshness.spool_state(settings, database)}
+
+
+def _unreadable(database: Database) -> dict[str, str]:
+    """Status and reason of each repository that could not be read, by name."""
+    rows = registry.list_repositories(database).filter(~pl.col("status").is_in(["ok", "empty"]))
+    return {
+        row["name"]: f"{row['name']} is {row['status']}: {row['status_reason']}" for row in rows.iter_rows(named=True)
+    }
 
 
 def _execute(settings: Settings, variables: dict[str, str], request: dict[str, Any]) -> dict[str, Any]:
@@ -147,16 +163,12 @@ def _log_hint(log: Path) -> str:
 
 
 def _raise_for_unreadable(database: Database, repositories: list[registry.Repository]) -> None:
-    rows = registry.list_repositories(database)
-    chosen = {repository.name for repository in repositories}
-    bad = [
-        f"{row['name']} is {row['status']}: {row['status_reason']}"
-        for row in rows.iter_rows(named=True)
-        if row["name"] in chosen and row["status"] not in ("ok", "empty")
-    ]
-    if bad:
+    unreadable = _unreadable(database)
+    problems = [unreadable[repository.name] for repository in repositories if repository.name in unreadable]
+    if problems:
         raise SourceError(
-            " ".join(bad), "The other repositories are up to date. Mend or remove these: stemma repo remove <name>"
+            " ".join(problems),
+            "The other repositories are up to date. Mend these and run again, or: stemma repo remove <name>",
         )
 
 

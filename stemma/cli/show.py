@@ -20,22 +20,45 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a tab
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
 
 ELLIPSIS_AT = 80
+NARROW = 12  # a column may be folded to this width, and stays readable
 
 
 def frame(rows: pl.DataFrame, *, as_json: bool, title: str | None = None, empty: str = "Nothing to show.") -> None:
-    """Print a frame as a table, or as a JSON array of objects."""
+    """Print a frame as a JSON array of objects or as a table, or as one record after another where it is too wide."""
     if as_json:
         value(rows.to_dicts())
         return
     if rows.is_empty():
         console.print(empty)
         return
+    cells = [[cell(item) for item in row] for row in rows.iter_rows()]
+    widths = [
+        max(len(name), *map(len, column)) for name, column in zip(rows.columns, zip(*cells, strict=True), strict=True)
+    ]
+    if sum(min(width, NARROW) + 3 for width in widths) > console.width:
+        _records(rows.columns, cells, title)
+    else:
+        _table(rows.schema, cells, title)
+
+
+def _table(schema: pl.Schema, cells: list[list[str]], title: str | None) -> None:
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name, kind in rows.schema.items():
+    for name, kind in schema.items():
         table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in rows.iter_rows():
-        table.add_row(*(Text(cell(item)) for item in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _records(names: list[str], cells: list[list[str]], title: str | None) -> None:
+    """As psql's expanded display: a table of twenty columns in eighty characters is read by nobody."""
+    if title:
+        console.print(title, style="italic", markup=False)
+    wide = max(map(len, names))
+    for row in cells:
+        console.rule(style="dim")
+        for name, text in zip(names, row, strict=True):
+            console.print(Text.assemble((f"{name:<{wide}}  ", "bold"), text))
 
 
 def value(data: Any) -> None:

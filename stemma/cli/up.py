@@ -70,7 +70,7 @@ def _start(name: str, arguments: list[str], variables: dict[str, str], log: Path
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_stop_with_us,
+            preexec_fn=_stop_with_us,  # noqa: PLW1509  (this process has no other thread)
         )
 
 

@@ -90,7 +90,8 @@ def test_every_blocking_gate_has_a_bad_row() -> None:
 def test_a_gate_stops_a_bad_row_now_and_later(gate: Gate, ingested: Database, resources: dict[str, object]) -> None:
     defs = build_defs(resources)
     check, downstream = dg.AssetCheckKey(dg.AssetKey(gate.asset), gate.name), downstream_of(defs, gate.asset)
-    selection = dg.AssetSelection.checks(check) | dg.AssetSelection.assets(downstream)
+    made = dg.AssetSelection.assets(downstream).required_multi_asset_neighbors()
+    selection = dg.AssetSelection.checks(check) | made
     gated = dg.Definitions.merge(defs, dg.Definitions(jobs=[dg.define_asset_job("gated", selection)]))
     only = dg.AssetSelection.assets(downstream)
     with dg.DagsterInstance.ephemeral() as instance:
