@@ -39,6 +39,7 @@ _CONFIG = {
 }
 _NETWORK_CONFIG = {
     "fetch.recurseSubmodules": "false",
+    "fetch.unpackLimit": "1",  # always a pack, whose progress git tells
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
     "init.templateDir": "",
@@ -54,7 +55,7 @@ _KEPT_FOR_NETWORK = {
     "GIT_SSL_NO_VERIFY",
 }
 PROGRESS_INTERVAL_S = 0.2
-_RECEIVED = re.compile(rb"(?:Receiving|Unpacking) objects: +\d+% \((\d+)/(\d+)\)")
+_RECEIVED = re.compile(rb"Receiving objects: +\d+% \((\d+)/(\d+)\)")
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
