@@ -16,8 +16,9 @@ from pathlib import Path
 REASON_CHARACTERS = 300
 
 # Runs in the child before the program: limits that `preexec_fn` could not set safely, as the caller has threads.
-# The alarm survives exec and ends a child whose parent was killed. 0x50000000 = CLONE_NEWUSER | CLONE_NEWNET: an empty
-# network; a kernel that forbids it (a container without user namespaces) leaves the other bounds.
+# The alarm survives exec and ends a child whose parent was killed. 0x40000000 is CLONE_NEWNET, an empty network, which
+# needs 0x10000000, CLONE_NEWUSER, unless one is root (who would lose the right to read a user's own files by it); where
+# the kernel forbids it (a container without user namespaces) the other bounds stay.
 _LAUNCHER = """
 import ctypes, os, resource, signal, sys
 seconds, memory, output = map(int, sys.argv[1:4])
@@ -28,7 +29,7 @@ for kind, limit in (("AS", memory), ("FSIZE", output), ("CPU", 2 * seconds), ("C
     except (AttributeError, ValueError, OSError):
         pass
 try:
-    ctypes.CDLL(None).unshare(0x50000000)
+    ctypes.CDLL(None).unshare(0x40000000 if os.geteuid() == 0 else 0x50000000)
 except (AttributeError, OSError):
     pass
 os.execv(sys.argv[4], sys.argv[4:])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -61,3 +63,14 @@ def test_one_that_eats_memory_meets_the_limit(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(NoAnswerError, match="FileNotFoundError"):
         run_bounded([os.fspath(tmp_path / "nothing")], tmp_path, Limits(timeout_s=20))
+
+
+def test_it_has_no_network_where_the_kernel_can_take_it_away(tmp_path: Path) -> None:
+    flag = "0x40000000 if os.geteuid() == 0 else 0x50000000"
+    probe = f"import ctypes, os, sys; sys.exit(-ctypes.CDLL(None).unshare({flag}))"
+    if subprocess.run([sys.executable, "-c", probe], check=False).returncode:
+        pytest.skip("this kernel gives no namespaces")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(NoAnswerError, match="OSError|Network is unreachable"):
+            run(tmp_path, f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)")
