@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from stemma import progress, runs
+from stemma.config import Settings
 from stemma.errors import SourceError, StemmaError
 from stemma.git import registry
 from stemma.store.postgres import Database
@@ -105,7 +106,10 @@ def _explained() -> Iterator[None]:
 
 
 def for_each_repository(
-    context: AssetExecutionContext, database: Database, work: Callable[[registry.Repository], Any]
+    context: AssetExecutionContext,
+    database: Database,
+    settings: Settings,
+    work: Callable[[registry.Repository], Any],
 ) -> dict[str, int]:
     """Sum of the counts of `work` (a dict or a dataclass of them) over the run's repositories.
 
@@ -114,7 +118,7 @@ def for_each_repository(
     total: Counter[str] = Counter()
     for name in context.partition_keys:
         try:
-            total.update(as_counts(work(registry.find(database, name))))
+            total.update(as_counts(work(registry.find(database, name, settings))))
         except SourceError as error:
             context.log.warning(f"{name}: {error}")
             registry.mark(database, name, "broken", error.problem)

@@ -5,6 +5,7 @@ from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, mul
 from assets.declare import for_each_repository, materialised, measured, table_spec
 from assets.partitions import REPOSITORIES, SINGLE_RUN
 from stemma import tables
+from stemma.config import Settings
 from stemma.feedback.outcomes import update_outcomes
 from stemma.store.postgres import Database
 
@@ -22,7 +23,11 @@ from stemma.store.postgres import Database
     ],
     backfill_policy=SINGLE_RUN,
 )
-def outcomes(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+def outcomes(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
     with measured(context, database, "outcomes", written=("n_written", "n_retired")) as counts:
-        counts.update(for_each_repository(context, database, lambda repo: update_outcomes(database, repo.repo_id)))
+        counts.update(
+            for_each_repository(context, database, settings, lambda repo: update_outcomes(database, repo.repo_id))
+        )
     return materialised(database, tables.outcomes, counts)

@@ -28,7 +28,9 @@ def repositories(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> MaterializeResult:
     with measured(context, database, "repositories", written=("n_rows",)) as counts:
-        counts.update(for_each_repository(context, database, lambda repo: refresh(database, settings, repo).counts))
+        counts.update(
+            for_each_repository(context, database, settings, lambda repo: refresh(database, settings, repo).counts)
+        )
     return materialised(database, tables.repositories, counts)
 
 
@@ -46,7 +48,9 @@ def history(
     with measured(
         context, database, "history", written=("n_commits", "n_file_changes", "n_files", "n_retired")
     ) as counts:
-        counts.update(for_each_repository(context, database, lambda repo: ingest_history(database, settings, repo)))
+        counts.update(
+            for_each_repository(context, database, settings, lambda repo: ingest_history(database, settings, repo))
+        )
     yield from (materialised(database, table, counts) for table in (tables.commits, tables.file_changes, tables.files))
 
 
@@ -62,7 +66,9 @@ def extraction(
     context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult]:
     with measured(context, database, "extraction", written=("n_files", "n_snippets", "n_patterns")) as counts:
-        counts.update(for_each_repository(context, database, lambda repo: extract_blobs(database, settings, repo)))
+        counts.update(
+            for_each_repository(context, database, settings, lambda repo: extract_blobs(database, settings, repo))
+        )
     yield from (materialised(database, table, counts) for table in (tables.blobs, tables.snippets))
 
 
@@ -71,9 +77,13 @@ def extraction(
     specs=[table_spec(tables.occurrences, GROUP, deps=["commits", "snippets"], partitions_def=REPOSITORIES)],
     backfill_policy=SINGLE_RUN,
 )
-def occurrences(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+def occurrences(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
     with measured(context, database, "occurrences", written=("n_begun", "n_ended", "n_retired")) as counts:
-        counts.update(for_each_repository(context, database, lambda repo: update_occurrences(database, repo.repo_id)))
+        counts.update(
+            for_each_repository(context, database, settings, lambda repo: update_occurrences(database, repo.repo_id))
+        )
     return materialised(database, tables.occurrences, counts)
 
 

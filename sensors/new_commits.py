@@ -37,7 +37,7 @@ def new_commits_sensor(job_name: str) -> SensorDefinition:
         heads: dict[str, str] = {}
         for name in registered:
             try:
-                heads[name] = head_state(database, settings, registry.find(database, name))
+                heads[name] = head_state(database, settings, registry.find(database, name, settings))
             except StemmaError as error:  # a run would say the same; the row of the repository will name it
                 context.log.warning(f"{name}: {error}")
                 heads[name] = seen.get(name, "")

@@ -35,7 +35,7 @@ def run(
     settings = load_settings()
     with open_database(settings) as database, runs.hold_lock(database):
         runs.bury_killed(database)
-        repositories = _chosen(database, repo)
+        repositories = _chosen(settings, database, repo)
         if full:
             rebuild.forget_derived(database, repositories)
         inputs = freshness.current_inputs(database, settings, repositories, project_dir() / "dbt_project")
@@ -54,11 +54,11 @@ def status(as_json: show.Json = False) -> None:
         _report(database, as_json=as_json, note=None, with_next=False)
 
 
-def _chosen(database: Database, names: list[str] | None) -> list[registry.Repository]:
+def _chosen(settings: Settings, database: Database, names: list[str] | None) -> list[registry.Repository]:
     chosen = names or registry.list_repositories(database)["name"].to_list()
     if not chosen:
         raise NotFoundError("No repository is registered.", "Add one: stemma repo add <path or URL>")
-    return [registry.find(database, name) for name in chosen]
+    return [registry.find(database, name, settings) for name in chosen]
 
 
 def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: dict[str, str]) -> None:

@@ -54,7 +54,7 @@ def make_copies(folder: Path) -> GitRepository:
 
 def take_the_whole_way(database: Database, settings: Settings) -> None:
     """Every room's step, as the assets call them, without Dagster and dbt."""
-    repository = registry.find(database, REPOSITORY)
+    repository = registry.find(database, REPOSITORY, settings)
     embedder = open_embedder(settings)
     refresh(database, settings, repository)
     ingest_history(database, settings, repository)
