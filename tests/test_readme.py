@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.demo import demo
 
 from docs import readme
+from tests.demo import demo
 
 BLOCKS = readme.blocks(readme.README.read_text())
 

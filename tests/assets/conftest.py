@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from stemma.config import Settings
 from stemma.embed import open_embedder
 from stemma.embed.patterns import embed_patterns, refresh_patterns
@@ -22,7 +23,6 @@ from stemma.quorum.verdicts import update_verdicts
 from stemma.quorum.votes import update_votes
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
-
 from tests.conftest import fresh_database
 from tests.repositories import GitRepository
 

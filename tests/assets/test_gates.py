@@ -13,7 +13,6 @@ from assets.checks.invariants import INVARIANTS
 from assets.partitions import REPOSITORIES
 from orchestration.definitions import build_defs
 from stemma.store.postgres import Database
-
 from tests.assets.conftest import REPOSITORY
 
 # What a human would break: one bad row for each gate. Where Postgres itself refuses the row, its refusal is taken

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from stemma.store.postgres import Database
 
 PROJECT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Bad input ends in one clear sentence that says what to do next, in its own exit code, and in stores left as they were."""
+"""Bad input ends in one clear sentence with what to do next, in its own exit code, and in stores left as they were."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from stemma.store.postgres import Database
 
+from stemma.store.postgres import Database
 from tests.cli.conftest import Stemma
 from tests.repositories import GitRepository
 

@@ -1,11 +1,13 @@
-"""`stemma run` from git to marts, on odd input, twice, and after one change: it does what is new and names what it could not."""
+"""`stemma run` from git to marts, on odd input, twice, and after one change.
+
+It does what is new and names what it could not read.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from stemma.store.postgres import Database
-
 from tests.cli.conftest import Stemma
 from tests.repositories import GitRepository
 
