@@ -40,7 +40,11 @@ select
     lineage.path,
     lineage.qualified_name,
     substr(lineage.sha, 1, 10) as sha,
-    nullif(array_to_string(lineage.parent_edge_types, ', '), '') as how,
+    case
+        when lineage.n_parents > 0 then array_to_string(lineage.parent_edge_types, ', ')
+        when lineage.is_created then 'created'
+    end as how,
+    lineage.birth_unknown_reason,
     lineage.is_live
 from relatives
 inner join lineage on relatives.node_id = lineage.node_id

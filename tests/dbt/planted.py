@@ -216,5 +216,15 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         "lineage_events": [_event("n1", "created", 0), _event("n2", "modified", 1), _event("n3", "renamed", 2)],
         "agent_events": [_agent_event(0, "Write", True), _agent_event(1, "Bash", False), _agent_event(2, "Bash", None)],
         "runs": [{"run_id": "r", "started_at": DAYS[3], "ended_at": DAYS[4], "status": "succeeded"}],
+        "gate_results": [
+            {
+                "run_id": "r",
+                "asset": "blobs",
+                "gate": "g",
+                "is_passed": True,
+                "is_blocking": True,
+                "evaluated_at": DAYS[4],
+            }
+        ],
         "run_phases": [{"run_id": "r", "phase": "snippets", "seconds": 4.0, "cpu_seconds": 5.0, "n_rows": 100}],
     }

@@ -34,6 +34,13 @@ children as (
 
 ),
 
+births as (
+
+    select node_id, birth_unknown_reason from {{ ref('stg_lineage_events') }}
+    where event_type in ('created', 'observed')
+
+),
+
 joined as (
 
     select
@@ -59,10 +66,15 @@ joined as (
         coalesce(children.n_children, 0) as n_children,
         coalesce(parents.parent_ids, '{}') as parent_ids,
         coalesce(parents.parent_edge_types, '{}') as parent_edge_types,
-        coalesce(children.child_ids, '{}') as child_ids
+        coalesce(children.child_ids, '{}') as child_ids,
+        case
+            when births.birth_unknown_reason is null then births.node_id is not null
+        end as is_created,
+        births.birth_unknown_reason
     from versions
     left join parents on versions.node_id = parents.node_id
     left join children on versions.node_id = children.node_id
+    left join births on versions.node_id = births.node_id
 
 )
 

@@ -13,6 +13,7 @@ renamed as (
         node_id,
         event_type,
         sha,
+        detail ->> 'boundary' as birth_unknown_reason,
         (occurred_at at time zone 'UTC')::date as occurred_on
     from source
 
