@@ -136,10 +136,8 @@ def next_batch(descriptor: int, position: Position) -> Batch:
             head.clear()
             n_held = 0
         n_held += len(rest)
-        if len(head) <= MAX_LINE_BYTES:
+        if len(head) <= MAX_LINE_BYTES:  # so at most a chunk more is ever held
             head += rest
-        if n_held > MAX_LINE_BYTES:
-            del head[KEPT_BYTES:]
     after = replace(
         position,
         read_bytes=line_start,

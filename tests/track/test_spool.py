@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -185,13 +186,14 @@ def test_a_rotated_file_is_read_on_and_its_successor_from_the_start(database: Da
 
 
 def test_a_truncated_and_a_rewritten_file_are_read_from_the_start(database: Database, settings: Settings) -> None:
-    path = write(settings, envelope("a"), envelope("b"))
+    path = write(settings, b"bad", envelope("a"), envelope("b"))
     spool.ingest_spool(database, settings)
     path.write_bytes(b"")
     assert spool.pending(settings, database) == 0
     assert spool.ingest_spool(database, settings) == NOTHING
-    write(settings, envelope("c"), envelope("d"), envelope("e"), envelope("f"))
-    assert spool.ingest_spool(database, settings)["agent_events"] == 4
+    write(settings, b"bad", envelope("c"), envelope("d"), envelope("e"), envelope("f"))
+    counts = spool.ingest_spool(database, settings)
+    assert (counts["agent_events"], counts["rejected_events"]) == (4, 0)  # that bad line is there already
     inode = path.stat().st_ino
     with path.open("r+b") as file:  # as long as before, and of the same inode
         file.write(path.read_bytes().replace(b'"c"', b'"g"'))
@@ -283,7 +285,26 @@ def ingester(settings: Settings, database: Database, die_before: int = 0) -> sub
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(spool.__file__).parents[2])
 
 
-def test_two_readers_at_once_store_every_event_once(database: Database, settings: Settings) -> None:
+def test_two_readers_at_once_store_every_event_once(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = spool._without_stored
+
+    def look_and_linger(*arguments: Any) -> pl.DataFrame:
+        new = look(*arguments)
+        time.sleep(0.3)  # the other reader, were it let in, would now look too
+        return new
+
+    monkeypatch.setattr(spool, "_without_stored", look_and_linger)
+    # No month is made for this year, so no lock but the spool's own keeps the second reader out.
+    write(settings, *(envelope(f"{number:04}", occurred_at="9999-01-01T00:00:00Z") for number in range(20)))
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(lambda _: spool.ingest_spool(database, settings), range(2)))
+    assert sorted(count["agent_events"] for count in counts) == [0, 20]
+    assert [count["duplicates"] for count in counts] == [0, 0]
+
+
+def test_two_processes_at_once_share_the_spool(database: Database, settings: Settings) -> None:
     write(settings, *(envelope(f"{number:04}", payload={"x": "y" * 200}) for number in range(600)))
     write(settings, *(envelope(f"{number:04}", payload={"x": "y" * 200}) for number in range(600)), name="again.jsonl")
     readers = [ingester(settings, database) for _ in range(2)]
