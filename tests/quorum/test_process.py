@@ -30,13 +30,14 @@ def test_it_inherits_no_environment_and_has_an_empty_home(tmp_path: Path, monkey
 
 
 def test_one_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    program = "import subprocess, sys, time; subprocess.Popen(['sleep', '987']); time.sleep(100)"
+    child = ["sleep", f"9{os.getpid()}"]
+    program = f"import subprocess, time; subprocess.Popen({child}); time.sleep(100)"
     began = time.monotonic()
     with pytest.raises(NoAnswerError, match="timed out after 1 s"):
         run(tmp_path, program, Limits(timeout_s=1))
     assert time.monotonic() - began < 10
     time.sleep(0.2)
-    assert not [p for p in psutil.process_iter(["cmdline", "status"]) if p.info["cmdline"] == ["sleep", "987"]]
+    assert not [p for p in psutil.process_iter(["cmdline", "status"]) if p.info["cmdline"] == child]
 
 
 def test_one_that_crashes_says_its_signal(tmp_path: Path) -> None:
@@ -72,5 +73,5 @@ def test_it_has_no_network_where_the_kernel_can_take_it_away(tmp_path: Path) -> 
         pytest.skip("this kernel gives no namespaces")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(NoAnswerError, match="OSError|Network is unreachable"):
+        with pytest.raises(NoAnswerError, match="unreachable"):
             run(tmp_path, f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)")
