@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from stemma.extract import extractor
 from stemma.extract.extractor import Columns, Extracted, File, Limits, extract
 
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=20)
 
 
 def read(grammar: str, text: str | bytes, limits: Limits = LIMITS) -> Extracted:
+    """The text read by an extractor that has read nothing before."""
+    forget()
     content = text.encode() if isinstance(text, str) else text
     return extract([File("0" * 40, grammar, content)], limits)
+
+
+def forget() -> None:
+    extractor._CACHE = extractor._Cache(extractor.CACHE_BYTES)
 
 
 def rows(columns: Columns) -> list[dict[str, Any]]:

@@ -156,13 +156,27 @@ def test_no_content_fails(grammar: str, content: bytes | str) -> None:
     assert set(extracted.snippets["pattern_id"]) == set(extracted.patterns["pattern_id"])
 
 
-def test_a_content_gives_the_same_rows_whatever_was_read_before() -> None:
-    text = "class A:\n    def f(self):\n        return 1\n\n    def g(self):\n        return self.f() + 2\n"
-    other = text.replace("+ 2", "+ 3 * x")
-    first = read("python", text).snippets
-    read("python", other)
-    again = extract([File("0" * 40, "python", other.encode()), File("0" * 40, "python", text.encode())], LIMITS)
-    assert {name: column[3:] for name, column in again.snippets.items()} == first
+@pytest.mark.parametrize(
+    ("grammar", "before", "text"),
+    [
+        (
+            "python",
+            "class A:\n    @d\n    def f(self): return 1\n",
+            "class A:\n    y = 2\n    @d\n    def f(self): return 1\n",
+        ),
+        ("typescript", "class A { @d f() { return 1 } }", "class A { y = 2; @d f() { return 1 } }"),
+        ("rust", "trait A { #[d] fn f() { 1 } }", "trait A { #[d] fn f() { 1 } fn g() { 2 } }"),
+        ("python", "class A:\n    def f(self): return 1\n", "class A(B):\n    def f(self): return 1\n"),
+    ],
+)
+def test_a_content_gives_the_same_rows_whatever_was_read_before(grammar: str, before: str, text: str) -> None:
+    expected = read(grammar, text)
+    read(grammar, before)
+    again = extract([File("0" * 40, grammar, text.encode())], LIMITS)
+    assert again.snippets == expected.snippets
+    assert [list(windows) for windows in again.patterns["shingles"]] == [
+        list(windows) for windows in expected.patterns["shingles"]
+    ]
 
 
 def test_patterns_of_a_batch_are_distinct_and_the_first_stands_for_them() -> None:

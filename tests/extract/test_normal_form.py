@@ -180,23 +180,35 @@ def test_a_decorator_and_an_attribute_belong_to_the_pattern() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "inner"),
+    ("language", "text", "inner", "n_tokens"),
     [
+        # @ cached def f ( self ) : { return 1 ; }
         (
             "python",
             "class A:\n    @cached\n    def f(self):\n        return 1\n",
-            "@cached\ndef f(self):\n    return 1\n",
+            "@cached\ndef f(self): return 1\n",
+            13,
         ),
-        ("rust", "impl A {\n    fn g() {}\n    #[inline]\n    fn f() { 1 }\n}\n", "#[inline]\nfn f() { 1 }\n"),
-        ("typescript", "class A {\n  @x() f() { return 1 }\n}\n", "class B {\n  x = 2\n  @x() f() { return 1 }\n}\n"),
+        # # [ inline ] fn f ( ) { 1 }
+        ("rust", "trait A {\n    fn g() {}\n    #[inline]\n    fn f() { 1 }\n}\n", "#[inline]\nfn f() { 1 }\n", 11),
+        # @ x ( ) ; f ( ) { return 1 ; }: a decorator is a member of the class's list
+        (
+            "typescript",
+            "class A {\n  @x() f() { return 1 }\n}\n",
+            "class B {\n  x = 2\n  @x() f() { return 1 }\n}\n",
+            12,
+        ),
     ],
 )
-def test_a_method_walked_with_its_class_has_the_pattern_it_has_alone(language: str, text: str, inner: str) -> None:
-    together = rows(read(language, text).snippets)[-1]
-    alone = rows(read(language, inner).snippets)[-1]
-    assert together["name"] == alone["name"] == "f"
-    assert together["pattern_id"] == alone["pattern_id"]
-    assert together["n_tokens"] == alone["n_tokens"]
+def test_a_method_walked_with_its_class_is_what_it_is_alone(
+    language: str, text: str, inner: str, n_tokens: int
+) -> None:
+    together, alone = read(language, text), read(language, inner)
+    assert together.snippets["pattern_id"][-1] == alone.snippets["pattern_id"][-1]
+    for extracted in (together, alone):
+        row = next(row for row in rows(extracted.patterns) if row["pattern_id"] == alone.snippets["pattern_id"][-1])
+        assert (row["name"], row["n_tokens"]) == ("f", n_tokens)
+        assert len(row["shingles"]) == n_tokens - 4  # all its windows differ
 
 
 @given(st.lists(st.text("ab \t", max_size=6), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
