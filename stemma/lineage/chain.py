@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.store.postgres import Transaction
+from stemma.errors import NotFoundError
+from stemma.store.postgres import Database, Transaction
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class Position:
     version: str | None
     index: int
     sha: str | None
+
+
+def repository_name(db: Database, repo_id: str) -> str:
+    """The name people know the repository by.
+
+    Raises:
+        NotFoundError: it is not, or no longer, registered.
+    """
+    found = db.read("SELECT name FROM stemma.repositories WHERE repo_id = $1", [repo_id])
+    if found.is_empty():
+        raise NotFoundError(f"No repository has the id '{repo_id}'.", "List them with `stemma repo list`.")
+    return str(found["name"].item())
 
 
 def lock(transaction: Transaction, repo_id: str, step: str) -> Position:

@@ -50,11 +50,12 @@ def update_lineage(db: Database, repo_id: str) -> LineageCounts:
     Each batch of commits is one transaction that also moves the position; ids are made of content, so a rerun and
     two at once give the same rows. After a rewritten history what hangs on commits that are gone is retired first.
     """
+    name = chain.repository_name(db, repo_id)
     n_retired = _retire(db, repo_id)
     pending, last = _pending(db, repo_id)
     n_nodes = n_edges = n_events = 0
     if last is not None:
-        with phase(STEP, repository=repo_id, total=int(pending["n_rows"].sum()), unit="versions") as told:
+        with phase(STEP, repository=name, total=int(pending["n_rows"].sum()), unit="versions") as told:
             for upto in chain.batch_ends(pending, ROWS_PER_BATCH, last):
                 nodes, edges, events, n_read = _advance(db, repo_id, upto)
                 n_nodes, n_edges, n_events = n_nodes + nodes, n_edges + edges, n_events + events

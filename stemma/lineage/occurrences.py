@@ -41,11 +41,12 @@ def update_occurrences(db: Database, repo_id: str) -> OccurrenceCounts:
     Each batch of commits is one transaction that also moves the position, so a killed run goes on where it stopped.
     After a rewritten history the rows of commits that are gone are retired first.
     """
+    name = chain.repository_name(db, repo_id)
     n_retired = _retire(db, repo_id)
     pending, last, n_waiting = _pending(db, repo_id)
     n_begun = n_ended = 0
     if last is not None:
-        with phase(STEP, repository=repo_id, total=int(pending["n_rows"].sum()), unit="definitions") as told:
+        with phase(STEP, repository=name, total=int(pending["n_rows"].sum()), unit="definitions") as told:
             for upto in chain.batch_ends(pending, ROWS_PER_BATCH, last):
                 begun, ended, n_read = _advance(db, repo_id, upto)
                 n_begun, n_ended = n_begun + begun, n_ended + ended

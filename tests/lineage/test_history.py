@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stemma.errors import StoreError
+from stemma.errors import NotFoundError, StoreError
 from stemma.lineage import history
 from stemma.lineage.history import LineageCounts, update_lineage
 from stemma.lineage.occurrences import update_occurrences
@@ -205,6 +206,20 @@ def test_a_shallow_boundary_is_not_a_birth(
     assert detail.item() == '{"boundary": "shallow"}'
 
 
+def test_what_a_first_look_at_a_folder_finds_was_not_born_then(
+    database: Database, bring_up: Step, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.py").write_text(function("one"))
+    bring_up(folder)
+    (folder / "a.py").write_text(file(function("one"), function("two", "parse")))
+    repo_id = bring_up(folder)
+    found = database.read("SELECT event_type, detail->>'boundary' AS boundary FROM stemma.lineage_events ORDER BY 1")
+    assert found.rows() == [("created", None), ("observed", "snapshot")]
+    assert events(database, repo_id) == [(0, "observed", "a.py:one"), (1, "created", "a.py:two")]
+
+
 def test_an_unshallowed_history_gives_the_rows_of_a_full_one(
     database: Database, repository: GitRepository, bring_up: Step, tmp_path: Path
 ) -> None:
@@ -256,9 +271,30 @@ def test_a_second_run_writes_nothing(database: Database, repository: GitReposito
     changing(repository)
     repo_id = bring_up(repository.path)
     before = everything(database)
-    assert (len(before["lineage_nodes"]), len(before["lineage_edges"]), len(before["lineage_events"])) == (9, 5, 10)
+    counts = CHANGING_COUNTS
+    assert len(before["lineage_nodes"]) == counts.n_nodes
+    assert len(before["lineage_edges"]) == counts.n_edges
+    assert len(before["lineage_events"]) == counts.n_events
     assert update_lineage(database, repo_id) == LineageCounts()
     assert everything(database) == before
+
+
+def test_rows_of_another_version_of_the_rules_are_made_anew(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    changing(repository)
+    repo_id = bring_up(repository.path)
+    before = everything(database)
+    database.execute("UPDATE stemma.lineage_progress SET version = NULL")
+    database.execute("UPDATE stemma.occurrences SET exact_hash = path")
+    assert update_occurrences(database, repo_id).n_retired == 9
+    assert update_lineage(database, repo_id) == replace(CHANGING_COUNTS, n_retired=9)
+    assert everything(database) == before
+
+
+def test_a_repository_that_is_not_registered_is_named(database: Database) -> None:
+    with pytest.raises(NotFoundError, match="no-such-id"):
+        update_lineage(database, "no-such-id")
 
 
 def test_commit_by_commit_gives_the_rows_of_one_run(
