@@ -19,7 +19,8 @@ from tests.assets.conftest import REPOSITORY
 # away first, as a restore or a hand-made table would.
 BAD_ROWS: dict[str, str] = {
     "every_file_is_accounted_for": """
-        INSERT INTO stemma.files SELECT repo_id, 'ghost.py', repeat('0', 40), 1, 'python', 'source' FROM stemma.repositories
+        INSERT INTO stemma.files
+        SELECT repo_id, 'ghost.py', repeat('0', 40), 1, 'python', 'source' FROM stemma.repositories
     """,
     "every_occurrence_has_its_snippet": "UPDATE stemma.occurrences SET ordinal = 999 WHERE valid_to IS NULL",
     "occurrences_end_after_they_begin": "UPDATE stemma.occurrences SET valid_to = valid_from WHERE valid_to IS NULL",
@@ -45,7 +46,7 @@ BAD_ROWS: dict[str, str] = {
         UPDATE stemma.lineage_edges SET parent_id = repeat('0', 32)
     """,
     "children_come_after_parents": "UPDATE stemma.lineage_nodes SET first_parent_index = 0",
-    "every_live_occurrence_has_a_node": "UPDATE stemma.lineage_nodes SET first_parent_index = first_parent_index + 1000",
+    "every_live_occurrence_has_a_node": "UPDATE stemma.lineage_nodes SET first_parent_index = 1000",
     "every_event_has_its_version": "UPDATE stemma.lineage_events SET node_id = repeat('0', 32)",
 }
 # For each contract a value it does not allow.
