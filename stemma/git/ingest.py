@@ -80,7 +80,8 @@ def _ingest(transaction: Transaction, repo: Repository, before: Standing, told: 
     chosen = read_rules(before.language_of, rule_texts(repo, listed))
     known = known_files(transaction, repo.repo_id)
     n_common = _common(before.chain, reading.chain)
-    is_onward = n_common == len(before.chain) > 0 and not before.is_partial
+    is_whole = not before.is_partial and _boundaries_stand(reading, repo.repo_id)
+    is_onward = is_whole and n_common == len(before.chain) > 0
     n_kept = n_common if before.is_same_version and not before.is_partial else 0
     if n_kept and _rules_differ(known, listed):
         n_kept = 0
@@ -121,7 +122,10 @@ def _boundaries_stand(reading: _Reading, repo_id: str) -> bool:
     if not reading.shallow:
         return not before
     with reading.transaction.staged("cut_off", pl.DataFrame({"sha": reading.shallow})) as name:
-        query = f"SELECT sha FROM stemma.commits c JOIN {name} USING (sha) WHERE c.repo_id = $1 ORDER BY sha"
+        query = (
+            f"SELECT sha FROM stemma.commits c JOIN {name} USING (sha) "
+            "WHERE c.repo_id = $1 AND cardinality(c.parents) > 0 ORDER BY sha"
+        )
         return before == reading.transaction.read(query, [repo_id])["sha"].to_list()
 
 
@@ -131,13 +135,12 @@ def _write_commits(reading: _Reading, known_head: str | None) -> int:
     n_rows, reachable = 0, [pl.Series("sha", [], pl.String)]
     positions = reading.positions
     for batch in history.commits(store, reading.head, known_head, reading.damage):
-        is_cut = pl.col("sha").is_in(shallow)
+        frame = _with_real_parents(store, batch.unique("sha"), shallow).join(positions, on="sha", how="left")
+        # git lists a root at the depth limit as cut off, too
+        is_cut = pl.col("sha").is_in(shallow) & (pl.col("parents").list.len() > 0)
         misses = pl.col("parents").list.eval(pl.element().is_in(reading.damage.missing)).list.any()
-        frame = batch.unique("sha").join(positions, on="sha", how="left")
-        frame = frame.with_columns(
-            repo_id=pl.lit(repo_id), kind=pl.lit("commit"), is_shallow_boundary=is_cut | misses.fill_null(False)
-        )
-        n_rows += reading.transaction.insert(commits, _with_real_parents(store, frame, shallow), "update")
+        frame = frame.with_columns(repo_id=pl.lit(repo_id), kind=pl.lit("commit"), is_shallow_boundary=is_cut | misses)
+        n_rows += reading.transaction.insert(commits, frame, "update")
         if known_head is None:
             reachable.append(batch["sha"])
     if known_head is None and reading.before.chain:

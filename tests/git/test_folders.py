@@ -79,7 +79,7 @@ def test_a_folder_that_returns_to_an_old_state_is_a_new_snapshot(ingestion: Inge
     assert len(set(ingestion.chain())) == 3
 
 
-def test_a_file_rewritten_within_the_clocks_grain_is_noticed(ingestion: Ingestion, folder: Path) -> None:
+def test_a_file_rewritten_with_the_same_size_and_time_is_noticed(ingestion: Ingestion, folder: Path) -> None:
     ingestion(folder)
     times = (folder / "a.py").stat()
     write(folder, {"a.py": "x = 7\n"})  # as long as before
@@ -93,6 +93,12 @@ def test_only_what_changed_is_read_again(ingestion: Ingestion, folder: Path, mon
     time.sleep(0.02)
     ingestion(folder)
     write(folder, {"a.py": "x = 22\n"})
+    read = noted_reads(monkeypatch)
+    ingestion(folder)
+    assert read == ["a.py"]
+
+
+def noted_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
     content = folders._content
 
@@ -101,8 +107,16 @@ def test_only_what_changed_is_read_again(ingestion: Ingestion, folder: Path, mon
         return content(repo, path, mode, max_bytes)
 
     monkeypatch.setattr(folders, "_content", noted)
-    ingestion(folder)
-    assert read == ["a.py"]
+    return read
+
+
+def test_a_file_that_was_young_when_it_was_read_is_read_again(
+    ingestion: Ingestion, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingestion(folder)  # written within the clock's grain of being read: its times prove nothing
+    read = noted_reads(monkeypatch)
+    assert set(ingestion(folder).values()) == {0}
+    assert read == ["README", "a.py", "sub/b.py"]
 
 
 def test_ignore_lists_nest_and_the_deeper_and_later_one_wins(ingestion: Ingestion, folder: Path) -> None:
@@ -190,6 +204,9 @@ def test_contents_are_read_by_id_and_an_old_one_is_gone(ingestion: Ingestion, fo
     reasons: dict[str, str] = {}
     assert dict(read_blobs(repo, [old, kept], reasons=reasons)) == {old: None, kept: b"y = 1\n"}
     assert reasons == {old: "changed"}
+    (folder / "sub" / "b.py").rename(folder / "moved.py")
+    (folder / "sub" / "b.py").symlink_to(folder / "moved.py")  # its text is the same, but it is not the file any more
+    assert dict(read_blobs(repo, [kept])) == {kept: None}
 
 
 def test_an_empty_folder_is_empty_and_a_missing_one_unreachable(ingestion: Ingestion, tmp_path: Path) -> None:

@@ -175,6 +175,44 @@ def test_unshallowing_shifts_every_position(ingestion: Ingestion, repository: Gi
     assert ingestion.rows("SELECT is_shallow FROM stemma.repositories") == [(False,)]
 
 
+def test_a_shallow_history_that_is_deepened_or_cut_again_is_followed(
+    ingestion: Ingestion, repository: GitRepository, tmp_path: Path
+) -> None:
+    shas = [repository.commit(f"Number {number}", {"a.py": f"x = {number}\n"}) for number in range(4)]
+    clone = tmp_path / "clone"
+    repository.git("clone", "-q", "--depth=1", repository.path.as_uri(), str(clone))
+    for depth in (1, 3, 2):
+        repository.git("-C", str(clone), "fetch", "-q", f"--depth={depth}")
+        ingestion(clone)
+        assert ingestion.chain() == shas[-depth:]
+        assert ingestion.rows("SELECT sha FROM stemma.commits WHERE is_shallow_boundary") == [(shas[-depth],)]
+        assert [index for index, *_ in ingestion.changes()] == list(range(depth))
+        assert ingestion.changes()[0][2] is None
+
+
+def test_a_side_branch_that_is_unshallowed_is_filled_in(
+    ingestion: Ingestion, repository: GitRepository, tmp_path: Path
+) -> None:
+    root = repository.commit("Root", {"a.py": "x = 1\n"})
+    repository.branch("side")
+    repository.commit("Side 1", {"s.py": "s = 1\n"})
+    tip = repository.commit("Side 2", {"s.py": "s = 2\n"})
+    repository.switch("main")
+    merge = repository.merge("side")
+    clone = tmp_path / "clone"
+    repository.git("clone", "-q", "--depth=2", repository.path.as_uri(), str(clone))
+    ingestion(clone)
+    assert ingestion.chain() == [root, merge]
+    assert ingestion.rows("SELECT sha FROM stemma.commits WHERE is_shallow_boundary") == [(tip,)]
+
+    repository.git("-C", str(clone), "fetch", "-q", "--unshallow")
+
+    assert ingestion(clone)["n_file_changes"] == 0
+    assert ingestion.rows("SELECT count(*), count(*) FILTER (WHERE is_shallow_boundary) FROM stemma.commits") == [
+        (4, 0)
+    ]
+
+
 def test_a_file_that_becomes_a_link_is_removed_and_one_that_was_is_added(
     ingestion: Ingestion, repository: GitRepository
 ) -> None:
