@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from stemma.errors import NotFoundError, StoreError
-from stemma.lineage import history
+from stemma.lineage import history, occurrences
 from stemma.lineage.history import LineageCounts, update_lineage
 from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database, Transaction
@@ -369,7 +371,17 @@ def test_two_at_once_give_the_rows_of_one(
     whole = everything(database)
     for table in ("occurrences", "lineage_events", "lineage_nodes", "lineage_progress"):
         database.execute(f"DELETE FROM stemma.{table}")
-    monkeypatch.setattr(history, "ROWS_PER_BATCH", 1)
+    read_changes, read_events = occurrences._read_changes, history._events
+
+    def slowly(read: Callable[..., pl.DataFrame]) -> Callable[..., pl.DataFrame]:
+        def run(*arguments: object) -> pl.DataFrame:
+            time.sleep(0.3)  # long enough for the other to come to the same place, if nothing held it back
+            return read(*arguments)
+
+        return run
+
+    monkeypatch.setattr(occurrences, "_read_changes", slowly(read_changes))
+    monkeypatch.setattr(history, "_events", slowly(read_events))
     failures: list[StoreError] = []
 
     def run() -> None:
