@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
-from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -75,7 +74,7 @@ class Vectors(ABC):
         self._check(ids, vectors)
         for start in range(0, len(ids), self.points_per_request):
             part = slice(start, start + self.points_per_request)
-            self._upsert([UUID(hex=id_) for id_ in ids[part]], vectors[part].tolist(), payload[part].to_dicts())
+            self._upsert(ids[part], vectors[part].tolist(), payload[part].to_dicts())
 
     def search(
         self,
@@ -100,17 +99,20 @@ class Vectors(ABC):
 
     def fetch(self, ids: Sequence[str]) -> tuple[list[str], Matrix]:
         """The vectors stored under these ids, and which ids those are, in the order of `ids`."""
-        stored: dict[UUID, Sequence[float]] = {}
+        stored: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(ids), self.points_per_request):
-            stored |= self._fetch([UUID(hex=id_) for id_ in ids[start : start + self.points_per_request]])
-        known = [id_ for id_ in ids if UUID(hex=id_) in stored]
-        matrix = np.array([stored[UUID(hex=id_)] for id_ in known], dtype=np.float32)
-        return known, matrix.reshape(len(known), self.dimensions)
+            found = self._fetch(ids[start : start + self.points_per_request])
+            stored |= {id_: np.array(vector, np.float32) for id_, vector in found.items()}
+        known = [id_ for id_ in ids if id_ in stored]
+        matrix = np.empty((len(known), self.dimensions), np.float32)
+        for row, id_ in enumerate(known):
+            matrix[row] = stored[id_]
+        return known, matrix
 
     def delete(self, ids: Sequence[str]) -> None:
         """Forget these ids; unknown ones are no error."""
         for start in range(0, len(ids), self.points_per_request):
-            self._delete([UUID(hex=id_) for id_ in ids[start : start + self.points_per_request]])
+            self._delete(ids[start : start + self.points_per_request])
 
     def _check(self, ids: Sequence[str], vectors: Matrix) -> None:
         if vectors.shape != (len(ids), self.dimensions):
@@ -143,18 +145,18 @@ class Vectors(ABC):
         """Let go of the store; it may be opened again."""
 
     @abstractmethod
-    def _upsert(self, ids: list[UUID], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None: ...
+    def _upsert(self, ids: Sequence[str], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None: ...
 
     @abstractmethod
     def _search(
         self, vectors: list[list[float]], k: int, filters: Filters | None, min_cosine: float | None
-    ) -> list[list[tuple[UUID, float]]]: ...
+    ) -> list[list[tuple[str, float]]]: ...
 
     @abstractmethod
-    def _fetch(self, ids: list[UUID]) -> dict[UUID, Sequence[float]]: ...
+    def _fetch(self, ids: Sequence[str]) -> dict[str, Sequence[float]]: ...
 
     @abstractmethod
-    def _delete(self, ids: list[UUID]) -> None: ...
+    def _delete(self, ids: Sequence[str]) -> None: ...
 
 
 def open_vectors(settings: Settings, embedder: Source) -> Vectors:
@@ -181,11 +183,11 @@ def embedder_slug(name: str) -> str:
     return slug if slug == name else f"{slug}-{content_id(name)[:8]}"
 
 
-def _neighbours(ids: Sequence[str], hits: list[list[tuple[UUID, float]]]) -> pl.DataFrame:
+def _neighbours(ids: Sequence[str], hits: list[list[tuple[str, float]]]) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "query_id": [query for query, found in zip(ids, hits, strict=True) for _ in found],
-            "neighbour_id": [id_.hex for found in hits for id_, _ in found],
+            "neighbour_id": [id_ for found in hits for id_, _ in found],
             "cosine": [cosine for found in hits for _, cosine in found],
         },
         schema=NEIGHBOURS,

@@ -58,7 +58,7 @@ class EdgeVectors(Vectors):
         while True:
             request = qdrant.ScrollRequest(offset=offset, limit=SCROLL_POINTS, with_payload=False, with_vector=False)
             points, offset = self._shard.scroll(request)
-            yield [_uuid(point.id).hex for point in points]
+            yield [_hex(point.id) for point in points]
             if offset is None:
                 return
 
@@ -74,7 +74,7 @@ class EdgeVectors(Vectors):
             self._shard.close()
             self._lock.close()
 
-    def _upsert(self, ids: list[UUID], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None:
+    def _upsert(self, ids: Sequence[str], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None:
         points = [qdrant.Point(*point) for point in zip(ids, vectors, payload, strict=True)]
         try:
             self._shard.update(qdrant.UpdateOperation.upsert_points(points))
@@ -83,7 +83,7 @@ class EdgeVectors(Vectors):
 
     def _search(
         self, vectors: list[list[float]], k: int, filters: Filters | None, min_cosine: float | None
-    ) -> list[list[tuple[UUID, float]]]:
+    ) -> list[list[tuple[str, float]]]:
         params = qdrant.SearchParams(
             hnsw_ef=SEARCH_EF,
             quantization=qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING),
@@ -99,13 +99,13 @@ class EdgeVectors(Vectors):
             for vector in vectors
         ]
         found = self._shard.query_batch(qdrant.QueryBatchRequest(requests))
-        return [[(_uuid(hit.id), hit.score) for hit in hits] for hits in found]
+        return [[(_hex(hit.id), hit.score) for hit in hits] for hits in found]
 
-    def _fetch(self, ids: list[UUID]) -> dict[UUID, Sequence[float]]:
+    def _fetch(self, ids: Sequence[str]) -> dict[str, Sequence[float]]:
         records = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
-        return {_uuid(record.id): record.vector for record in records}  # type: ignore[misc]
+        return {_hex(record.id): record.vector for record in records}  # type: ignore[misc]
 
-    def _delete(self, ids: list[UUID]) -> None:
+    def _delete(self, ids: Sequence[str]) -> None:
         self._shard.update(qdrant.UpdateOperation.delete_points(list(ids)))
 
 
@@ -199,5 +199,5 @@ def _filter(filters: Filters | None) -> qdrant.Filter | None:
     )
 
 
-def _uuid(point_id: Any) -> UUID:
-    return point_id if isinstance(point_id, UUID) else UUID(str(point_id))
+def _hex(point_id: Any) -> str:
+    return point_id.hex if isinstance(point_id, UUID) else UUID(str(point_id)).hex

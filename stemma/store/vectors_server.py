@@ -61,7 +61,7 @@ class ServerVectors(Vectors):
                 points, offset = self._client.scroll(
                     self._collection, limit=SCROLL_POINTS, offset=offset, with_payload=False, with_vectors=False
                 )
-            yield [UUID(str(point.id)).hex for point in points]
+            yield [_hex(point.id) for point in points]
             if offset is None:
                 return
 
@@ -74,9 +74,9 @@ class ServerVectors(Vectors):
     def close(self) -> None:
         self._client.close()
 
-    def _upsert(self, ids: list[UUID], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None:
+    def _upsert(self, ids: Sequence[str], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None:
         points = [
-            models.PointStruct(id=str(id_), vector=vector, payload=fields)
+            models.PointStruct(id=id_, vector=vector, payload=fields)
             for id_, vector, fields in zip(ids, vectors, payload, strict=True)
         ]
         with _refusals(self.place):
@@ -84,7 +84,7 @@ class ServerVectors(Vectors):
 
     def _search(
         self, vectors: list[list[float]], k: int, filters: Filters | None, min_cosine: float | None
-    ) -> list[list[tuple[UUID, float]]]:
+    ) -> list[list[tuple[str, float]]]:
         params = models.SearchParams(
             hnsw_ef=SEARCH_EF,
             quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING),
@@ -97,18 +97,16 @@ class ServerVectors(Vectors):
         ]
         with _refusals(self.place):
             found = self._client.query_batch_points(self._collection, requests)
-        return [[(UUID(str(hit.id)), hit.score) for hit in response.points] for response in found]
+        return [[(_hex(hit.id), hit.score) for hit in response.points] for response in found]
 
-    def _fetch(self, ids: list[UUID]) -> dict[UUID, Sequence[float]]:
+    def _fetch(self, ids: Sequence[str]) -> dict[str, Sequence[float]]:
         with _refusals(self.place):
-            records = self._client.retrieve(
-                self._collection, [str(id_) for id_ in ids], with_payload=False, with_vectors=True
-            )
-        return {UUID(str(record.id)): record.vector for record in records}  # type: ignore[misc]
+            records = self._client.retrieve(self._collection, list(ids), with_payload=False, with_vectors=True)
+        return {_hex(record.id): record.vector for record in records}  # type: ignore[misc]
 
-    def _delete(self, ids: list[UUID]) -> None:
+    def _delete(self, ids: Sequence[str]) -> None:
         with _refusals(self.place):
-            self._client.delete(self._collection, models.PointIdsList(points=[str(id_) for id_ in ids]), wait=True)
+            self._client.delete(self._collection, models.PointIdsList(points=list(ids)), wait=True)
 
     def _ensure_collection(self) -> None:
         if not self._client.collection_exists(self._collection):
@@ -134,6 +132,10 @@ class ServerVectors(Vectors):
             self._client.create_payload_index(self._collection, field, models.PayloadSchemaType.KEYWORD)
         for field in INTEGER_FIELDS:
             self._client.create_payload_index(self._collection, field, models.PayloadSchemaType.INTEGER)
+
+
+def _hex(point_id: Any) -> str:
+    return UUID(str(point_id)).hex
 
 
 def _filter(filters: Filters | None) -> models.Filter | None:

@@ -31,10 +31,10 @@ def pattern(name: str, code: str = "", *, n_live: int = 1, is_trivial: bool = Fa
 
 def occurrence(name: str, repo: str, path: str, *, ended: bool = False, category: str = "source") -> dict[str, object]:
     return {
-        "repo_id": repo, "path": path, "qualified_name": name, "kind": "function", "duplicate_index": 0, "valid_from": 0,
-        "valid_to": 1 if ended else None, "valid_from_sha": "a", "valid_to_sha": "b" if ended else None,
-        "language": "python", "category": category, "blob_oid": "c", "ordinal": 0, "exact_hash": "d",
-        "pattern_id": content_id(name),
+        "repo_id": repo, "path": path, "qualified_name": name, "kind": "function", "duplicate_index": 0,
+        "valid_from": 0, "valid_to": 1 if ended else None, "valid_from_sha": "a",
+        "valid_to_sha": "b" if ended else None, "language": "python", "category": category, "blob_oid": "c",
+        "ordinal": 0, "exact_hash": "d", "pattern_id": content_id(name),
     }  # fmt: skip
 
 

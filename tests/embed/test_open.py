@@ -1,0 +1,32 @@
+"""The setting `embedder` names an embedder that is there, or an error says what to do."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from stemma.config import Settings
+from stemma.embed import open_embedder
+from stemma.errors import ConfigError
+
+
+def test_the_built_in_embedder_needs_nothing() -> None:
+    assert open_embedder(Settings()).name == "lexical-384-v1"
+
+
+@pytest.mark.parametrize("name", ["nothing", "lexical:x", "openai:", "fastembed"])
+def test_an_unknown_embedder_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' is no embedder"):
+        open_embedder(Settings(embedder=name))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"), [("fastembed:any", "fastembed", "fastembed"), ("openai:any", "httpx", "openai")]
+)
+def test_a_missing_extra_is_named_with_its_command(
+    monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError, match=rf"pip install 'codestemma\[{extra}\]'"):
+        open_embedder(Settings(embedder=name))
