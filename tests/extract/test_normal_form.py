@@ -196,7 +196,7 @@ def test_a_decorator_and_an_attribute_belong_to_the_pattern() -> None:
             "typescript",
             "class A {\n  @x() f() { return 1 }\n}\n",
             "class B {\n  x = 2\n  @x() f() { return 1 }\n}\n",
-            12,
+            13,
         ),
     ],
 )
