@@ -1,6 +1,6 @@
 """The built-in embedder: hashed sub-tokens, independent of any corpus, downloading nothing.
 
-A trained model will stand beside it behind the same protocol; how identifiers are split lives in `extract`.
+A trained model will stand beside it behind the same protocol; how identifiers are split lives in `words`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemma.embed.base import Vectors, normalise, stable_hash
-from stemma.embed.subtokens import split_identifier
+from stemma.words import split_identifier
 
 DIMENSIONS = 384
 WORD = re.compile(r"[^\W\d]\w*")

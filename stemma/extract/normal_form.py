@@ -28,7 +28,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
 from typing import cast
 
@@ -48,16 +47,15 @@ from stemma.extract.grammars import (
 )
 from stemma.extract.languages import STRING
 from stemma.ids import content_id
+from stemma.words import split_identifier
 
 WINDOW_TOKENS = 5
 TRIVIAL_TOKENS = 30
 """Below this a pattern is a getter, a setter or a one-liner: too small for its equality to mean anything."""
 NAME_BYTES = 256
-SUB_TOKEN_CHARS = 64
 
 _MARK = "\x01"  # begins an identifier's token; no other token begins so
 _LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
-_SUB_TOKEN = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CHECK_EVERY = 4096
 _CACHED_CODES = 100_000
 _CACHED_NAMES = 50_000
@@ -125,14 +123,9 @@ def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
     return np.unique(windows(tokens))
 
 
-@lru_cache(maxsize=50_000)
-def _split(identifier: str) -> tuple[str, ...]:
-    return tuple(part.lower()[:SUB_TOKEN_CHARS] for part in _SUB_TOKEN.findall(identifier))
-
-
 def sub_tokens(tokens: Sequence[str]) -> list[str]:
     """Sorted distinct words of the identifiers."""
-    return sorted({part for token in set(tokens) if token[0] == _MARK for part in _split(token[1:])})
+    return sorted({part for token in set(tokens) if token[0] == _MARK for part in split_identifier(token[1:])})
 
 
 def bounded_name(name: bytes) -> str:

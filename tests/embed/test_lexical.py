@@ -13,23 +13,8 @@ from hypothesis import strategies as st
 
 from stemma.embed.base import present
 from stemma.embed.lexical import LexicalEmbedder
-from stemma.embed.subtokens import split_identifier
 
 TEXT = "def parseHTTPHeader(max_age): return max_age + parseInt(header)"
-
-
-@pytest.mark.parametrize(
-    ("identifier", "expected"),
-    [
-        ("parseHTTPHeader_v2", ["parse", "http", "header", "v", "2"]),
-        ("__init__", ["init"]),
-        ("MAX_RETRIES", ["max", "retries"]),
-        ("größeÄndern", ["gr", "öß", "e", "ä", "ndern"]),
-        ("_", []),
-    ],
-)
-def test_identifiers_split_at_case_underscore_and_digit(identifier: str, expected: list[str]) -> None:
-    assert split_identifier(identifier) == expected
 
 
 def test_the_cosine_is_what_the_hand_computes() -> None:
