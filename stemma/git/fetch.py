@@ -201,7 +201,7 @@ def _over_network(
     timeout_s = None if on_progress else ANSWER_TIMEOUT_S
     config = []
     if repo.credentials.exists():  # ours alone, and only to be read: git would erase a token that was once refused
-        read = f'test "$1" = get && git credential-store --file={shlex.quote(str(repo.credentials))} get'
+        read = f"git credential-store --file={shlex.quote(str(repo.credentials))} get"
         config = [("credential.helper", ""), ("credential.helper", f"!f() {{ {read}; }}; f")]
     return command.run(git_dir, *arguments, network=True, config=config, timeout_s=timeout_s, on_progress=on_progress)
 

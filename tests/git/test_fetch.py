@@ -127,8 +127,10 @@ def test_a_url_to_a_repository_that_another_user_owns_is_read(
 
 
 def test_a_secret_stands_in_one_file_of_mode_0600_and_is_given_to_git_alone(
-    ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch
+    ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / ".gitconfig").write_text('[credential]\n\thelper = "!echo username=other; echo password=other; #"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
     asked: list[tuple[str, ...]] = []
     given: list[str] = []
 
@@ -136,7 +138,7 @@ def test_a_secret_stands_in_one_file_of_mode_0600_and_is_given_to_git_alone(
         asked.append(arguments)
         if options.get("network"):
             config = dict(options["config"])  # type: ignore[call-overload]
-            variables = command.environment(config=options["config"])  # type: ignore[arg-type]
+            variables = command.environment(network=True, config=options["config"])  # type: ignore[arg-type]
             filled = _fill(variables)
             given.append(filled)
             assert set(config) == {"credential.helper"}
