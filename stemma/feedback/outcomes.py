@@ -66,7 +66,8 @@ def _write(transaction: Transaction, repo_id: str, rows: pl.DataFrame) -> int:
 
 
 # `carried`: pairs whose text went on unchanged. `life`: from the node it began with to the one it ended with; a chain
-# of pairs runs strictly forward in commits and never forks, so the recursion ends and visits each node once.
+# of pairs runs strictly forward in commits and never forks, so the recursion ends and visits each node once. Sets are
+# asked by IN, which hashes them once: EXISTS looked every node up in every month of events (27 s for 41,000 lives).
 _WANTED = """
 WITH RECURSIVE carried AS (
     SELECT parent_id, child_id FROM stemma.lineage_edges WHERE repo_id = $1
@@ -82,10 +83,10 @@ WITH RECURSIVE carried AS (
 ), lives AS (
     SELECT l.root_id AS node_id, born.occurred_at AS began_at, stop.committed_at AS ended_at, stop.sha,
            stop.subject ~* $2 AND NOT stop.subject ~* $3 AS is_fix,
-           EXISTS (SELECT FROM stemma.lineage_edges e
-                   WHERE e.parent_id = l.last_id AND e.edge_type = 'modified_from') AS is_replaced,
-           EXISTS (SELECT FROM stemma.lineage_events e
-                   WHERE e.node_id = l.root_id AND e.event_type = 'observed') AS is_unknown
+           l.last_id IN (SELECT parent_id FROM stemma.lineage_edges
+                         WHERE repo_id = $1 AND edge_type = 'modified_from') AS is_replaced,
+           l.root_id IN (SELECT node_id FROM stemma.lineage_events
+                         WHERE repo_id = $1 AND event_type = 'observed') AS is_unknown
     FROM life l
     JOIN stemma.lineage_nodes born ON born.node_id = l.root_id
     JOIN stemma.lineage_nodes last ON last.node_id = l.last_id
