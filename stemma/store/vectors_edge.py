@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -51,23 +52,27 @@ class EdgeVectors(Vectors):
             raise
 
     def count(self) -> int:
-        return int(self._shard.count(qdrant.CountRequest(exact=True)))
+        with _refusals(self.place):
+            return int(self._shard.count(qdrant.CountRequest(exact=True)))
 
     def ids(self) -> Iterator[list[str]]:
         offset: Any = None
         while True:
             request = qdrant.ScrollRequest(offset=offset, limit=SCROLL_POINTS, with_payload=False, with_vector=False)
-            points, offset = self._shard.scroll(request)
+            with _refusals(self.place):
+                points, offset = self._shard.scroll(request)
             yield [_hex(point.id) for point in points]
             if offset is None:
                 return
 
     def flush(self) -> None:
-        self._shard.flush()
+        with _refusals(self.place):
+            self._shard.flush()
 
     def optimize(self) -> None:
-        if self._shard.optimize():
-            self._shard.flush()
+        with _refusals(self.place):
+            if self._shard.optimize():
+                self._shard.flush()
 
     def close(self) -> None:
         if not self._lock.closed:
@@ -76,10 +81,8 @@ class EdgeVectors(Vectors):
 
     def _upsert(self, ids: Sequence[str], vectors: list[list[float]], payload: list[dict[str, Any]]) -> None:
         points = [qdrant.Point(*point) for point in zip(ids, vectors, payload, strict=True)]
-        try:
+        with _refusals(self.place):
             self._shard.update(qdrant.UpdateOperation.upsert_points(points))
-        except Exception as error:  # the binding raises nothing more precise
-            raise StoreError(f"{self.place} cannot be written: {error}", "Check the disk's free space.") from error
 
     def _search(
         self, vectors: list[list[float]], k: int, filters: Filters | None, min_cosine: float | None
@@ -98,15 +101,27 @@ class EdgeVectors(Vectors):
             )
             for vector in vectors
         ]
-        found = self._shard.query_batch(qdrant.QueryBatchRequest(requests))
+        with _refusals(self.place):
+            found = self._shard.query_batch(qdrant.QueryBatchRequest(requests))
         return [[(_hex(hit.id), hit.score) for hit in hits] for hits in found]
 
     def _fetch(self, ids: Sequence[str]) -> dict[str, Sequence[float]]:
-        records = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
+        with _refusals(self.place):
+            records = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
         return {_hex(record.id): record.vector for record in records}  # type: ignore[misc]
 
     def _delete(self, ids: Sequence[str]) -> None:
-        self._shard.update(qdrant.UpdateOperation.delete_points(list(ids)))
+        with _refusals(self.place):
+            self._shard.update(qdrant.UpdateOperation.delete_points(list(ids)))
+
+
+@contextmanager
+def _refusals(place: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the binding raises nothing more precise
+        hint = "Check the disk's free space; a folder that is removed is built again by `stemma run`."
+        raise StoreError(f"Qdrant Edge refused {place}: {error}", hint) from error
 
 
 def _lock(path: Path) -> IO[str]:
