@@ -24,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 def add_pattern(database: Database) -> Iterator[Callable[..., str]]:
     """Add a live pattern: `add_pattern("a", range(10), ["open", "file"])`; its id is the letter, 32 times."""
 
-    def add(letter: str, shingles: Any = range(10), words: Any = ("word",), **others: Any) -> str:
+    def add(letter: str, shingles: Any = range(10), words: Any = ("all", "read", "rows"), **others: Any) -> str:
         row = {
             "pattern_id": letter * 32, "language": "python", "kind": "function", "name": letter, "signature": "",
             "docstring": None, "code": " ".join(words), "n_lines": 1, "n_tokens": 50, "shingles": sorted(shingles),
