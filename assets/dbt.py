@@ -122,7 +122,11 @@ def dbt_models(
     selected = [model for model in MODELS.values() if model.key in keys]
     with measured(context, database, "dbt"), _connection_in_environment(database):
         names = [] if len(selected) == len(MODELS) else ["--select", *(model.name for model in selected)]
-        invocation = dbt.cli(["build", *names], raise_on_error=False, target_path=settings.data_dir / "dbt").wait()
+        invocation = dbt.cli(
+            ["build", "--exclude-resource-type", "unit_test", *names],
+            raise_on_error=False,
+            target_path=settings.data_dir / "dbt",
+        ).wait()
     try:
         results = invocation.get_artifact("run_results.json")["results"]
         manifest = json.loads((invocation.target_path / "manifest.json").read_text())

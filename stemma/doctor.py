@@ -25,7 +25,7 @@ from stemma.store.postgres import Database
 
 State = Literal["ok", "missing", "broken"]
 MIN_FREE_BYTES = 1 << 30
-MIN_GIT = (2, 34)  # the first with every plumbing option that stemma.git uses
+MIN_GIT = (2, 38)  # the first with every plumbing option that stemma.git uses
 
 
 @dataclass(frozen=True)

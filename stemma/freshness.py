@@ -9,11 +9,11 @@ from pathlib import Path
 from stemma.config import Settings
 from stemma.embed import open_embedder
 from stemma.errors import SourceError
-from stemma.extract.extractor import EXTRACTOR_VERSION
 from stemma.git import registry
 from stemma.git.fetch import head_state
 from stemma.git.registry import Repository
 from stemma.ids import content_id
+from stemma.languages import EXTRACTOR_VERSION
 from stemma.match.matches import matcher_version
 from stemma.quorum.members import open_members
 from stemma.quorum.votes import current_version

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from stemma.extract.languages import LANGUAGES
+from stemma.languages import LANGUAGES
 from stemma.tables import SCHEMA
 
 CONTENT_ID = "^[0-9a-f]{32}$"

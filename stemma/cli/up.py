@@ -34,36 +34,30 @@ def up(
     """Start Postgres, the Dagster UI and its daemon together. Ctrl-C stops all of them."""
     settings = load_settings()
     _require_free(host, port)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's stop is a Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background had Ctrl-C ignored
+        signal.signal(number, signal.default_int_handler)
+    log = settings.data_dir / "logs" / "dagster.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with open_database(settings) as database:
-        variables = environment(settings, database)
-        workspace = str(project_dir() / "workspace.yaml")
-        programs = {
-            "webserver": ["dagster_webserver", "-h", host, "-p", str(port), "-w", workspace],
-            "daemon": ["dagster._daemon", "run", "-w", workspace],
-        }
-        logs = settings.data_dir / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        running: dict[str, subprocess.Popen[bytes]] = {}
+        dagster = _start(host, port, environment(settings, database), log)
         try:
-            for name, arguments in programs.items():
-                running[name] = _start(name, arguments, variables, logs / f"{name}.log")
-            _wait_until_ready(host, port, running, logs)
-            show.console.print(
-                f"Dagster UI: http://{host}:{port}  (logs in {logs}; Ctrl-C stops everything)", markup=False
-            )
-            _watch(running, logs)
+            _wait_until_ready(host, port, dagster, log)
+            show.console.print(f"Dagster UI: http://{host}:{port}  (log: {log}; Ctrl-C stops everything)", markup=False)
+            dagster.wait()
+            _require_alive(dagster, log)
         except KeyboardInterrupt:
             show.console.print("Stopping.")
         finally:
-            _stop(running)
+            _stop(dagster)
 
 
-def _start(name: str, arguments: list[str], variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+def _start(host: str, port: int, variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """`dagster dev`: the UI and the daemon over one code server, where two commands would each load the code apart."""
+    workspace = str(project_dir() / "workspace.yaml")
     with log.open("ab") as output:
-        # A group of its own: Ctrl-C reaches only us, and we stop each with its children, in order.
+        # A session of its own: Ctrl-C reaches only us, and we stop it with all that it started.
         return subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), "-w", workspace],
             cwd=project_dir(),
             env=variables,
             stdin=subprocess.DEVNULL,
@@ -75,6 +69,7 @@ def _start(name: str, arguments: list[str], variables: dict[str, str], log: Path
 
 
 def _stop_with_us() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     die_with_parent(signal.SIGINT)
 
 
@@ -89,46 +84,28 @@ def _require_free(host: str, port: int) -> None:
             ) from error
 
 
-def _wait_until_ready(host: str, port: int, running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
+def _wait_until_ready(host: str, port: int, dagster: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while time.monotonic() < deadline:
-        _require_alive(running, logs)
+        _require_alive(dagster, log)
         with socket.socket() as probe:
             if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.2)
-    raise StemmaError(
-        f"The Dagster UI did not answer within {READY_TIMEOUT_S} s.", f"Its log: {logs / 'webserver.log'}"
-    )
+    raise StemmaError(f"The Dagster UI did not answer within {READY_TIMEOUT_S} s.", f"Its log: {log}")
 
 
-def _watch(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    while True:
-        _require_alive(running, logs)
-        time.sleep(0.5)
+def _require_alive(dagster: subprocess.Popen[bytes], log: Path) -> None:
+    if dagster.poll() is not None:
+        raise StemmaError(f"Dagster ended by itself (exit status {dagster.returncode}).", f"Its log: {log}")
 
 
-def _require_alive(running: dict[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    for name, process in running.items():
-        if process.poll() is not None:
-            raise StemmaError(
-                f"The {name} ended by itself (exit status {process.returncode}).", f"Its log: {logs / name}.log"
-            )
-
-
-def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
-    """Interrupt each process group, and kill what has not ended in time."""
-    for process in running.values():
-        _signal_group(process, signal.SIGINT)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    for process in running.values():
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.1, deadline - time.monotonic()))
-        _signal_group(process, signal.SIGKILL)  # also what the process left behind in its group
-        process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-
+def _stop(dagster: subprocess.Popen[bytes]) -> None:
+    """Interrupt Dagster, which stops what it started; kill what has not ended in time."""
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(dagster.pid, signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        dagster.wait(STOP_TIMEOUT_S)
+    with suppress(ProcessLookupError):
+        os.killpg(dagster.pid, signal.SIGKILL)
+    dagster.wait()

@@ -17,12 +17,9 @@ import numpy.typing as npt
 
 from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.grammars import Grammar, ParseTimeout, load
-from stemma.extract.languages import LANGUAGES
 from stemma.extract.normal_form import Walk, exact_hash, is_trivial, pattern_id, sub_tokens, windows
 from stemma.extract.source import prepare
-
-EXTRACTOR_VERSION = "1"
-"""Changes with anything that changes a row; every blob is then read again."""
+from stemma.languages import LANGUAGES
 
 CODE_CHARS = 100_000
 CACHE_BYTES = 64 << 20

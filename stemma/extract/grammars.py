@@ -16,7 +16,7 @@ from tree_sitter import Language as TreeSitterLanguage
 from tree_sitter import Parser, Query, QueryCursor, Tree
 from tree_sitter_language_pack import get_language
 
-from stemma.extract.languages import LANGUAGES, STRING, Language
+from stemma.languages import LANGUAGES, STRING, Language
 
 IDENTIFIER, NAMED, SILENT, INTERPOLATED, CLOSER, SEPARATOR, STRING_LITERAL = range(7)
 READ_BYTES = 1 << 20

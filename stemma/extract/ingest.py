@@ -15,10 +15,10 @@ import polars as pl
 
 from stemma.config import Settings, worker_count
 from stemma.engine import Crashed, map_batches
-from stemma.extract.extractor import EXTRACTOR_VERSION, Columns, Extracted, File, Limits, crashed, extract
-from stemma.extract.languages import grammar_of
+from stemma.extract.extractor import Columns, Extracted, File, Limits, crashed, extract
 from stemma.git.objects import read_blobs
 from stemma.git.repository import Repository
+from stemma.languages import EXTRACTOR_VERSION, grammar_of
 from stemma.progress import Phase, phase
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import blobs, patterns, polars_schema, snippets

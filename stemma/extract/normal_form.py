@@ -45,8 +45,8 @@ from stemma.extract.grammars import (
     Grammar,
     ParseTimeout,
 )
-from stemma.extract.languages import STRING
 from stemma.ids import content_id
+from stemma.languages import STRING
 from stemma.words import split_identifier
 
 WINDOW_TOKENS = 5

@@ -1,6 +1,6 @@
 """Paths as text, and what a path alone says of its file: source, vendored, generated or minified; binary by its ending.
 
-Which paths are left out altogether is decided in `ignore`; which language one is in, in `stemma.extract.languages`.
+Which paths are left out altogether is decided in `ignore`; which language one is in, in `stemma.languages`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 from stemma.errors import NotFoundError
 from stemma.git.repository import BROKEN, LEFT_OUT, Repository
+from stemma.languages import EXTRACTOR_VERSION, language_of
 from stemma.store.postgres import Transaction
 
 
@@ -41,10 +42,6 @@ class Standing:
 
 def locked(transaction: Transaction, repo: Repository) -> Standing:
     """What is known of the repository, its row locked to the end of the transaction."""
-    # Here, not above: grammars are not needed to name a repository, and `git` stands below `extract`.
-    from stemma.extract.extractor import EXTRACTOR_VERSION
-    from stemma.extract.languages import language_of
-
     row = transaction.read(
         "SELECT head_sha, extractor_version, is_shallow, status, status_reason FROM stemma.repositories "
         "WHERE repo_id = $1 FOR UPDATE",

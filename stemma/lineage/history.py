@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.extract.extractor import EXTRACTOR_VERSION
 from stemma.ids import content_id
+from stemma.languages import EXTRACTOR_VERSION
 from stemma.lineage import chain, occurrences
 from stemma.lineage.similarity import weigh
 from stemma.lineage.successors import pair, renamed_files

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.extract.extractor import EXTRACTOR_VERSION
+from stemma.languages import EXTRACTOR_VERSION
 from stemma.lineage import chain
 from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.extractor import File, Limits, crashed, extract
-from stemma.extract.languages import LANGUAGES
 from stemma.extract.normal_form import TRIVIAL_TOKENS
+from stemma.languages import LANGUAGES
 from tests.extract.reading import LIMITS, blob, named, places, read, rows, snippets
 
 GRAMMARS = sorted(grammar for row in LANGUAGES.values() for grammar in row.grammars)

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.grammars import load
-from stemma.extract.languages import BOOLEAN, NUMBER, STRING
 from stemma.extract.normal_form import Walk, exact_hash, pattern_id, shingles, sub_tokens
 from stemma.ids import content_id
+from stemma.languages import BOOLEAN, NUMBER, STRING
 from tests.extract.reading import read, rows, snippets
 
 # One function per language. NAMES are identifiers, `7` a number, "s" a string; an op stands in OPS' place.

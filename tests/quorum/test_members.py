@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stemma.extract.languages import LANGUAGES
+from stemma.languages import LANGUAGES
 from stemma.quorum.ask import ask
 from stemma.quorum.members import open_members
 from stemma.quorum.members.bandit import Bandit

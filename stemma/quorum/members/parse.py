@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from stemma.extract.languages import LANGUAGES
+from stemma.languages import LANGUAGES
 from stemma.quorum.members.base import Family, Finding, version_of
 from stemma.quorum.members.child import Answer, ask_child
 from stemma.quorum.members.fragment import forms

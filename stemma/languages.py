@@ -1,13 +1,16 @@
 """The languages Stemma reads, one row each: their files, their grammar's leaves, their marks of test and deprecation.
 
-Cheap to import: no grammar is loaded here. Which nodes are definitions is said by `queries/<language>.scm`; what the
-rows mean for the normal form, by `normal_form`.
+Cheap to import, for git asks it too: no grammar is loaded here. Which nodes are definitions is said by
+`extract/queries/<language>.scm`; what the rows mean for the normal form, by `extract.normal_form`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field as _field
+
+EXTRACTOR_VERSION = "1"
+"""Changes with anything that changes a row of `extract`; every blob is then read again."""
 
 NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"
 

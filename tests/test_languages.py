@@ -9,7 +9,7 @@ import pytest
 from tree_sitter_language_pack import get_language
 
 from stemma.extract.grammars import load
-from stemma.extract.languages import LANGUAGES, grammar_of, language_of
+from stemma.languages import LANGUAGES, grammar_of, language_of
 
 GRAMMARS = sorted({(grammar, row.name) for row in LANGUAGES.values() for grammar in row.grammars})
 
@@ -40,7 +40,7 @@ def test_a_path_says_its_language_and_its_grammar(path: str, language: str | Non
 
 
 def test_asking_for_a_language_loads_no_grammar() -> None:
-    code = "import sys, stemma.extract.languages; sys.exit(any('tree_sitter' in name for name in sys.modules))"
+    code = "import sys, stemma.languages; sys.exit(any('tree_sitter' in name for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
