@@ -11,10 +11,11 @@ import os
 import resource
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import polars as pl
+import psutil
 
 from stemma.errors import BusyError
 from stemma.store.postgres import Database
@@ -84,7 +85,7 @@ def last_inputs(db: Database) -> dict[str, str]:
 
 @contextmanager
 def measure(db: Database, run_id: str, phase: str) -> Iterator[Measured]:
-    """Time a phase in wall and CPU seconds (this process and its ended children) and store it when it succeeds."""
+    """Time a phase in wall and CPU seconds (this process and all below it) and store it when it succeeds."""
     begin(db, run_id)
     measured = Measured()
     wall, cpu = time.monotonic(), _cpu_seconds()
@@ -105,11 +106,17 @@ def measure(db: Database, run_id: str, phase: str) -> Iterator[Measured]:
 
 
 def peak_memory_mib() -> float:
-    """Largest resident size, so far, of this process or of any one of its ended children, in MiB."""
+    """Largest resident size, so far, of this process or of any one child it waited for, in MiB."""
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(user).ru_maxrss for user in users) / 1024
 
 
 def _cpu_seconds() -> float:
-    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, users))
+    """CPU seconds, so far, of this process, the children it waited for, and those that run, with theirs."""
+    here = psutil.Process()
+    total = 0.0
+    for process in [here, *here.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total

@@ -473,7 +473,7 @@ runs = Table(
     _optional(
         "inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"
     ),
-    _optional("peak_memory_mib", REAL, "Largest resident size of one of its processes"),
+    _optional("peak_memory_mib", REAL, "Largest resident size of its process or of one child"),
     _optional("error", Text, "Why it failed"),
     PrimaryKeyConstraint("run_id"),
     comment="One row per run of the main job.",
@@ -485,7 +485,7 @@ run_phases = Table(
     _required("run_id", Text, "Run", ForeignKey("runs.run_id", ondelete="CASCADE")),
     _required("phase", Text, "Asset"),
     _required("seconds", REAL, "Wall seconds"),
-    _required("cpu_seconds", REAL, "CPU seconds of this process and its children"),
+    _required("cpu_seconds", REAL, "CPU seconds of the run's process and all below it"),
     _optional("n_rows", BigInteger, "Rows written; null when the phase writes none"),
     PrimaryKeyConstraint("run_id", "phase"),
     comment="One row per phase of a run.",

@@ -19,8 +19,9 @@ touched = []
 def watch(event, arguments):
     if event == "open" and str(arguments[0]).endswith(("manifest.json", "marts.duckdb")):
         touched.append(str(arguments[0]))
-    if event in ("socket.connect", "subprocess.Popen", "os.posix_spawn"):
-        touched.append(event)
+    # Dagster's croniter asks `file` whether Python is of 32 bits.
+    if event in ("socket.connect", "subprocess.Popen", "os.posix_spawn") and arguments[0] != "file":
+        touched.append(f"{event} {arguments[0]}")
 sys.addaudithook(watch)
 import orchestration.definitions
 orchestration.definitions.defs.get_repository_def()

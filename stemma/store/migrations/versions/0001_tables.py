@@ -567,7 +567,7 @@ def _create_feedback_and_bookkeeping() -> None:
         _optional(
             "inputs", JSONB, "State of everything it read, by name; a later run that finds the same has nothing to do"
         ),
-        _optional("peak_memory_mib", sa.REAL, "Largest resident size of one of its processes"),
+        _optional("peak_memory_mib", sa.REAL, "Largest resident size of its process or of one child"),
         _optional("error", sa.Text, "Why it failed"),
         sa.PrimaryKeyConstraint("run_id", name=op.f("runs_pkey")),
         schema=SCHEMA,
@@ -578,7 +578,7 @@ def _create_feedback_and_bookkeeping() -> None:
         _required("run_id", sa.Text, "Run"),
         _required("phase", sa.Text, "Asset"),
         _required("seconds", sa.REAL, "Wall seconds"),
-        _required("cpu_seconds", sa.REAL, "CPU seconds of this process and its children"),
+        _required("cpu_seconds", sa.REAL, "CPU seconds of the run's process and all below it"),
         _optional("n_rows", sa.BigInteger, "Rows written; null when the phase writes none"),
         sa.ForeignKeyConstraint(
             ["run_id"], ["stemma.runs.run_id"], name=op.f("run_phases_run_id_fkey"), ondelete="CASCADE"
