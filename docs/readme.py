@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,4 +88,6 @@ def fill(text: str, environment: dict[str, str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(fill(README.read_text()))
+    with tempfile.TemporaryDirectory(prefix="stemma-readme-") as folder:
+        Path(folder).chmod(0o755)  # under root, Postgres runs as another user
+        README.write_text(fill(README.read_text(), {"STEMMA_DATA_DIR": f"{folder}/data"}))

@@ -38,7 +38,7 @@ def find_config_file(start: Path | None = None) -> Path | None:
 class Settings(BaseSettings):
     """All of Stemma's settings. Every field is `STEMMA_<FIELD>` in the environment and `<field>` in `stemma.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix="STEMMA_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="STEMMA_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("stemma"),
