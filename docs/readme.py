@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 WIDTH = 120
-_BLOCK = re.compile(r"```console\n\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>.*?)```", re.DOTALL)
+_BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL)
 _VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|/\S+|\b[0-9a-f]{6,}\b|[-+]?\d[\d,.:]*")
 
 
@@ -35,17 +35,29 @@ def blocks(text: str) -> list[Block]:
 
 
 def run(command: str, environment: dict[str, str] | None = None) -> str:
-    """What the command prints, standard error first, run by a shell in the project's folder.
+    """What the command prints, run by a shell in the project's folder, which is shown as `~/stemma`.
 
     Raises:
         RuntimeError: it failed; with all that it printed.
     """
     variables = {**os.environ, **(environment or {}), "COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # a make inside `make docs` would speak of its folder
+        variables.pop(name, None)
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-    done = subprocess.run(command, shell=True, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if done.returncode:
-        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    lines = (done.stderr + done.stdout).splitlines()
+        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}")
+    lines = done.stdout.replace(str(ROOT), "~/stemma").splitlines()
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
