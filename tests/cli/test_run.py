@@ -69,10 +69,10 @@ def test_a_run_names_what_it_cannot_read_and_does_only_what_is_new(
     assert first.code == SOURCE
     assert "corrupt" in first.sentence
     assert "Next:" in first.sentence
-    assert first.json["not_parsed_whole"] == {"syntax_error": 1, "too_large": 1}
+    assert first.json["not_parsed_whole"] == {"binary": 1, "syntax_error": 1, "too_large": 1}
     assert first.json["counts"]["files"] == len(ODD_FILES)
     assert first.json["gates"].get("failed", 0) == 0
-    assert stemma("sql", "SELECT name FROM repositories ORDER BY name", "--json").json
+    assert stemma("sql", "SELECT repository FROM repositories", "--json").json
 
     assert stemma("repo", "remove", "corrupt").code == 0
     assert stemma("run").code == 0
