@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from stemma.config import Settings, find_config_file
@@ -20,8 +19,8 @@ from stemma.embed import open_embedder
 from stemma.errors import StemmaError
 from stemma.quorum.members import open_members
 from stemma.quorum.votes import current_version
-from stemma.store import embedded, marts
-from stemma.store.postgres import Database
+from stemma.store import embedded, marts, open_database
+from stemma.store.vectors import open_vectors
 
 State = Literal["ok", "missing", "broken"]
 MIN_FREE_BYTES = 1 << 30
@@ -104,11 +103,17 @@ def _data_folder(settings: Settings) -> Finding:
 
 def _postgres(settings: Settings) -> Finding:
     if settings.database_url is not None:
-        version = Database(settings.database_url.get_secret_value()).read("SHOW server_version").item()
+        with open_database(settings) as database:  # says what is wrong with it, if something is
+            version = database.read("SHOW server_version").item()
         return Finding("postgres", "ok", f"your own, version {version}")
     found = embedded.status(settings)
     if not found.is_created:
         return Finding("postgres", "ok", f"embedded {found.version}, made by the first command that needs it")
+    password = settings.data_dir / embedded.PASSWORD_FILE
+    if not password.is_file():
+        return Finding(
+            "postgres", "broken", f"{password} is gone", "Bring it back; without it the data cannot be opened."
+        )
     state = f"running on port {found.port}" if found.is_running else "not running; commands start it and stop it"
     elsewhere = f" ({found.why_elsewhere})" if found.why_elsewhere else ""
     return Finding(
@@ -140,9 +145,9 @@ def _quorum(settings: Settings) -> Finding:
 
 
 def _embedder(settings: Settings) -> Finding:
-    where = (
-        f"Qdrant at {settings.qdrant_url}"
-        if settings.qdrant_url
-        else f"Qdrant Edge in {Path(settings.data_dir, 'vectors')}"
-    )
-    return Finding("embedder", "ok", f"{open_embedder(settings).name}, vectors in {where}")
+    embedder = open_embedder(settings)
+    folder = settings.data_dir / "vectors"
+    if settings.qdrant_url is None:
+        return Finding("embedder", "ok", f"{embedder.name}, vectors in Qdrant Edge in {folder}")
+    with open_vectors(settings, embedder) as vectors:
+        return Finding("embedder", "ok", f"{embedder.name}, {vectors.count():,} vectors in your Qdrant")

@@ -9,51 +9,68 @@ from pathlib import Path
 from stemma.config import Settings
 from stemma.embed import open_embedder
 from stemma.errors import SourceError
+from stemma.feedback import outcomes
 from stemma.git import registry
 from stemma.git.fetch import head_state
 from stemma.git.registry import Repository
 from stemma.ids import content_id
-from stemma.languages import EXTRACTOR_VERSION
 from stemma.match.matches import matcher_version
 from stemma.quorum.members import open_members
+from stemma.quorum.rule import RULE
 from stemma.quorum.votes import current_version
+from stemma.store import marts
 from stemma.store.postgres import Database
 from stemma.track import spool
+
+UNREADABLE = "unreadable"
 
 
 def current_inputs(
     db: Database, settings: Settings, repositories: Iterable[Repository], dbt_project: Path
 ) -> dict[str, str]:
-    """The state of each repository's head and of everything that reads it.
+    """The state of each of these repositories, of the stores, and of what reads them all.
 
     A repository that cannot be reached gets a state that never equals an earlier one, so that the run names it.
     """
+    # What reads a repository apart from the others is part of its own state: a run over some brings only those up.
+    readers = f"{outcomes.VERSION} {settings.max_file_bytes} {settings.parse_timeout_s}"
     states = {
         "stemma": version("codestemma"),
         "registered": content_id(*sorted(registry.list_repositories(db)["repo_id"])),
-        "extractor": EXTRACTOR_VERSION,
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
-        "quorum": content_id(*(f"{member.name} {current_version(member)}" for member in open_members())),
+        "quorum": content_id(RULE.version, *(f"{member.name} {current_version(member)}" for member in open_members())),
         "dbt": _folder_digest(dbt_project),
-        "spool": spool_state(settings, db),
+        **store_states(settings, db),
     }
     for repository in repositories:
         try:
-            states[f"repository {repository.name}"] = head_state(db, settings, repository)
+            state = f"{head_state(db, settings, repository)} {readers}"
         except SourceError as error:
-            states[f"repository {repository.name}"] = f"unreadable: {error.problem}"
+            state = f"{UNREADABLE}: {error.problem}"
+        states[repository_key(repository.name)] = state
     return states
 
 
-def spool_state(settings: Settings, db: Database) -> str:
-    """How much of the agents' spool waits to be read."""
-    return f"{spool.pending(settings, db)} bytes waiting"
+def repository_key(name: str) -> str:
+    """Under which name a repository's state is kept."""
+    return f"repository {name}"
+
+
+def store_states(settings: Settings, db: Database) -> dict[str, str]:
+    """What a run itself changes: read them again when it has ended."""
+    vectors = settings.qdrant_url or (settings.data_dir / "vectors").exists()
+    return {
+        "spool": f"{spool.pending(settings, db)} bytes waiting",
+        "marts": "there" if marts.path(settings).exists() else "absent",
+        "vectors": "there" if vectors else "absent",
+    }
 
 
 def is_fresh(states: dict[str, str], last: dict[str, str]) -> bool:
     """Whether a run that found `states` has nothing to do after one that read `last`."""
-    unreadable = any(state.startswith("unreadable") for state in states.values())
-    return not unreadable and all(last.get(name) == state for name, state in states.items())
+    unreadable = any(state.startswith(UNREADABLE) for state in states.values())
+    lost = "absent" in (states["marts"], states["vectors"])
+    return not unreadable and not lost and all(last.get(name) == state for name, state in states.items())
 
 
 def _folder_digest(folder: Path) -> str:

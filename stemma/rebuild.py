@@ -40,6 +40,8 @@ def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
             transaction.execute(f"DELETE FROM stemma.{table} WHERE blob_oid IN (SELECT * FROM old_contents)")
         for table in ("file_changes", "files", "commits"):
             transaction.execute(f"DELETE FROM stemma.{table} WHERE repo_id IN ({mine})")
+        # Until a run has ended well, nothing is up to date.
+        transaction.execute("UPDATE stemma.runs SET inputs = NULL WHERE inputs IS NOT NULL")
         transaction.execute(
             f"UPDATE stemma.repositories SET head_sha = NULL, ingested_at = NULL WHERE repo_id IN ({mine})"
         )

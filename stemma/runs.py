@@ -75,12 +75,10 @@ def bury_killed(db: Database) -> int:
 
 
 def last_inputs(db: Database) -> dict[str, str]:
-    """What the newest run that succeeded whole had read; empty before the first."""
-    frame = db.read(
-        "SELECT inputs::text FROM stemma.runs WHERE status = 'succeeded' AND inputs IS NOT NULL "
-        "ORDER BY started_at DESC LIMIT 1"
-    )
-    return {} if frame.is_empty() else dict(json.loads(frame.item()))
+    """What the newest run had read, if it succeeded whole; empty when it did not: then there may be something to do."""
+    frame = db.read("SELECT status, inputs::text AS inputs FROM stemma.runs ORDER BY started_at DESC LIMIT 1")
+    known = frame.filter((pl.col("status") == "succeeded") & pl.col("inputs").is_not_null())
+    return {} if known.is_empty() else dict(json.loads(known["inputs"].item()))
 
 
 @contextmanager

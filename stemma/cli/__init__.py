@@ -10,9 +10,10 @@ import os
 import sys
 
 import typer
+from rich.markup import escape
 
 from stemma.cli import ask, doctor, repo, run, up
-from stemma.cli.show import errors
+from stemma.cli.show import errors, plain
 from stemma.errors import StemmaError
 
 app = typer.Typer(
@@ -34,16 +35,10 @@ def main() -> None:
     try:
         app()
     except StemmaError as error:
-        errors.print(f"[red]Error:[/] {_escaped(error.problem)}", highlight=False)
+        errors.print(f"[red]Error:[/] {escape(plain(error.problem))}", highlight=False)
         if error.hint:
-            errors.print(f"[dim]Next:[/] {_escaped(error.hint)}", highlight=False)
+            errors.print(f"[dim]Next:[/] {escape(plain(error.hint))}", highlight=False)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # `stemma ... | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -77,12 +77,9 @@ def verdict(
         show.value({**answer.verdict, "votes": answer.votes.to_dicts(), "history": answer.history.to_dicts()})
         return
     facts = answer.verdict
-    show.console.print(
-        f"{facts['outcome'].upper()}  {facts['name']} "
-        f"({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})\n{facts['reason']}",
-        markup=False,
-        highlight=False,
-    )
+    pattern = f"{facts['name']} ({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})"
+    for line in (f"{facts['outcome'].upper()}  {pattern}", facts["reason"]):
+        show.console.print(show.plain(line), markup=False, highlight=False)
     told = pl.element().struct.field("rule") + " line " + pl.element().struct.field("line").cast(pl.String)
     findings = pl.col("findings").list.eval(told)
     show.frame(answer.votes.select("member", "vote", "reason", findings), as_json=False, title="Votes")
@@ -96,8 +93,10 @@ def sql(
 ) -> None:
     """Ask the DuckDB marts. Without a query, the tables there are."""
     settings = load_settings()
+    if shell and query is not None:
+        raise ConfigError("--shell reads its queries from the terminal.", "Leave out the query, or --shell.")
     if shell:
-        _shell(limit)
+        _shell(limit, as_json=as_json)
     elif query is None:
         show.frame(marts.tables(settings), as_json=as_json, title="Marts")
     else:
@@ -111,7 +110,7 @@ def _answer(query: str, limit: int, *, as_json: bool) -> None:
         show.errors.print(f"[dim]{limit:,} of {rows.height:,} rows; --limit shows more, --json all.[/]")
 
 
-def _shell(limit: int) -> None:
+def _shell(limit: int, *, as_json: bool) -> None:
     """One query a line, or over several lines up to a semicolon; an error is shown and the shell goes on."""
     if sys.stdin.isatty():
         import readline  # noqa: F401  (gives input() its history and editing)
@@ -137,6 +136,6 @@ def _shell(limit: int) -> None:
             pending.clear()
             if query.strip():
                 try:
-                    _answer(query, limit, as_json=False)
+                    _answer(query, limit, as_json=as_json)
                 except ConfigError as error:
-                    show.errors.print(str(error), style="red", markup=False)
+                    show.errors.print(show.plain(str(error)), style="red", markup=False)

@@ -6,9 +6,12 @@ import time
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
 from rich.text import Text
+
+from stemma.cli.show import plain
 
 
 class _Rate(TextColumn):
@@ -78,5 +81,5 @@ class Bars:
         key = (message["phase"], message["repository"])
         if key not in self._tasks:
             label = " ".join(part for part in (message["repository"], message["phase"]) if part)
-            self._tasks[key] = self._progress.add_task(f"  {label}", total=None, unit=message["unit"])
+            self._tasks[key] = self._progress.add_task(f"  {escape(plain(label))}", total=None, unit=message["unit"])
         self._progress.update(self._tasks[key], completed=message["done"], total=message["total"])

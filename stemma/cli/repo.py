@@ -35,7 +35,9 @@ def add(
             {"repo_id": repo_id, "name": repository.name, "kind": repository.kind, "location": repository.location}
         )
     else:
-        show.console.print(f"Registered {repository.kind} {repository.name} ({repository.location}).", markup=False)
+        show.console.print(
+            show.plain(f"Registered {repository.kind} {repository.name} ({repository.location})."), markup=False
+        )
 
 
 @app.command("list")
@@ -65,4 +67,4 @@ def remove(
         show.value(counts)
     else:
         told = ", ".join(f"{n:,} {key.removeprefix('n_')}" for key, n in counts.items())
-        show.console.print(f"Removed {name}; forgotten with it: {told}.", markup=False, highlight=False)
+        show.console.print(show.plain(f"Removed {name}; forgotten with it: {told}."), markup=False, highlight=False)

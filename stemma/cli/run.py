@@ -25,6 +25,8 @@ from stemma.store import open_database
 from stemma.store.postgres import Database
 from stemma.track import spool
 
+MAIN_JOB = "stemma"
+
 
 def run(
     repo: Annotated[list[str] | None, typer.Option(help="Only this repository; may be given more than once.")] = None,
@@ -43,7 +45,8 @@ def run(
         if freshness.is_fresh(inputs, last) and not full:
             _report(database, as_json=as_json, note="Nothing new since the last run.")
             return
-        _run_jobs(settings, database, [repository.name for repository in repositories], {**last, **inputs})
+        names = [repository.name for repository in repositories]
+        _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo)
         _report(database, as_json=as_json, note=None)
         _raise_for_unreadable(database, repositories)
 
@@ -61,16 +64,13 @@ def _chosen(settings: Settings, database: Database, names: list[str] | None) -> 
     return [registry.find(database, name, settings) for name in chosen]
 
 
-def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: dict[str, str]) -> None:
+def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: dict[str, str], *, whole: bool) -> None:
     variables = environment(settings, database) | {runs.LOCK_HELD: "1"}
-    jobs = [("stemma", names)]
-    if spool.pending(settings, database):
-        jobs.insert(0, ("ingest_events", [dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")]))
-    for job, partitions in jobs:
+    for job, partitions in _jobs(settings, database, names, whole=whole):
         result = _execute(settings, variables, {"job": job, "partitions": partitions})
         failures = result["failures"]
         if result["is_success"]:
-            kept = _read_whole(settings, database, inputs) if job == "stemma" else None
+            kept = _read_whole(settings, database, inputs) if job == MAIN_JOB else None
             runs.end(database, result["run_id"], status="succeeded", inputs=kept)
             continue
         problem = "; ".join(failure["problem"] for failure in failures) or "the run failed"
@@ -78,12 +78,22 @@ def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: 
         _raise_for(database, result)
 
 
+def _jobs(settings: Settings, database: Database, names: list[str], *, whole: bool) -> list[tuple[str, list[str]]]:
+    """Jobs to run, in order, with their partitions."""
+    jobs = []
+    if spool.pending(settings, database):
+        jobs.append(("ingest_events", [dt.datetime.now(dt.UTC).strftime("%Y-%m-%d")]))
+    if whole:
+        return [*jobs, (MAIN_JOB, names)]
+    # A run covers a range of partitions; some that were named may have others between them.
+    return [*jobs, *(("ingest_repository", [name]) for name in names[:-1]), (MAIN_JOB, names[-1:])]
+
+
 def _read_whole(settings: Settings, database: Database, inputs: dict[str, str]) -> dict[str, str]:
     """What the run read whole: a repository that turned out unreadable must be looked at again by the next one."""
-    unreadable = {f"repository {name}" for name in _unreadable(database)}
+    unreadable = {freshness.repository_key(name) for name in _unreadable(database)}
     kept = {name: state for name, state in inputs.items() if name not in unreadable}
-    # What waited in the spool when we looked is read now.
-    return {**kept, "spool": freshness.spool_state(settings, database)}
+    return kept | freshness.store_states(settings, database)
 
 
 def _unreadable(database: Database) -> dict[str, str]:

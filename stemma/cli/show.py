@@ -8,6 +8,7 @@ import sys
 from typing import Annotated, Any
 
 import polars as pl
+import polars.selectors as cs
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -20,13 +21,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a tab
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
 
 ELLIPSIS_AT = 80
+_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
 NARROW = 12  # a column may be folded to this width, and stays readable
 
 
 def frame(rows: pl.DataFrame, *, as_json: bool, title: str | None = None, empty: str = "Nothing to show.") -> None:
     """Print a frame as a JSON array of objects or as a table, or as one record after another where it is too wide."""
     if as_json:
-        value(rows.to_dicts())
+        numbers = cs.float()  # JSON has no word for what is not a finite number: it is null
+        value(rows.with_columns(pl.when(numbers.is_finite()).then(numbers)).to_dicts())
         return
     if rows.is_empty():
         console.print(empty)
@@ -81,8 +84,13 @@ def cell(item: Any) -> str:
         case list():
             return ", ".join(cell(part) for part in item)
         case _:
-            text = str(item).replace("\n", " ")
+            text = plain(str(item).replace("\n", " "))
             return text if len(text) <= ELLIPSIS_AT else text[: ELLIPSIS_AT - 1] + "…"
+
+
+def plain(text: str) -> str:
+    """The text without control characters: paths and messages of a repository must not steer the terminal."""
+    return text.translate(_CONTROL)
 
 
 def _plain(item: Any) -> Any:
