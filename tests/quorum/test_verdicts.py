@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemma.config import Settings
-from stemma.errors import ConfigError, NotFoundError
+from stemma.errors import NotFoundError
 from stemma.quorum.members import open_members
 from stemma.quorum.queries import verdict_of
 from stemma.quorum.rule import Rule
@@ -186,18 +186,10 @@ def test_other_languages_are_never_accepted_yet(database: Database, settings: Se
     assert update_verdicts(database) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 1}
 
 
-def test_a_reference_that_is_nothing_or_several_or_unjudged_says_what_to_do(
-    database: Database, settings: Settings
-) -> None:
-    with pytest.raises(NotFoundError, match="No pattern has the id, path or name 'abc123'"):
-        verdict_of(database, "abc123")
-    codes = [f"def f{n}(): return {n}" for n in range(40)]
-    store(database, *codes)
-    shared = next(digit for digit in "0123456789abcdef" if sum(id_of(code).startswith(digit) for code in codes) > 1)
-    with pytest.raises(ConfigError, match="may mean several patterns"):
-        verdict_of(database, shared)
+def test_a_pattern_without_a_verdict_says_why(database: Database, settings: Settings) -> None:
+    store(database, CODE)
     with pytest.raises(NotFoundError, match="has not sat"):
-        verdict_of(database, id_of(codes[0]))
+        verdict_of(database, id_of(CODE))
 
 
 def test_findings_reach_postgres_whatever_is_in_them(database: Database, settings: Settings) -> None:
