@@ -19,12 +19,14 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import polars as pl
+import pyarrow as pa
 import sqlalchemy as sa
 from adbc_driver_manager import Error as AdbcError
 
 from stemma.config import Settings
 from stemma.errors import ConfigError, NotFoundError, StoreError
 from stemma.progress import phase
+from stemma.store.frames import to_frame
 from stemma.store.postgres import Database
 from stemma.store.refusals import refused
 
@@ -269,10 +271,13 @@ def query(settings: Settings, sql: str) -> pl.DataFrame:
             if statements[0].type not in _READING:
                 kind = statements[0].type.name
                 raise ConfigError(f"The marts are read-only: {kind} cannot be run on them.", "Ask with SELECT.")
-            return _plain_numbers(pl.DataFrame(marts.sql(sql).to_arrow_table()))
+            return to_frame(marts, marts.sql(sql))
         except duckdb.Error as error:
             names = [name for (name,) in _run(marts, "SELECT table_name FROM duckdb_tables() ORDER BY 1")]
             raise ConfigError(f"{_first_line(error)}.", f"The tables are: {', '.join(names)}.") from error
+        except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+            problem = f"The result cannot be shown: {_first_line(error)}."
+            raise ConfigError(problem, "Cast the column in question to text: column::varchar.") from error
 
 
 def tables(settings: Settings) -> pl.DataFrame:
@@ -282,16 +287,6 @@ def tables(settings: Settings) -> pl.DataFrame:
         "SELECT table_name AS mart, estimated_size AS n_rows, column_count AS n_columns, comment AS description "
         "FROM duckdb_tables() ORDER BY table_name",
     )
-
-
-def _plain_numbers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Decimals as integers or doubles: DuckDB's sum() of integers is 128 bits wide, which JSON has no word for."""
-    for name, kind in frame.schema.items():
-        if isinstance(kind, pl.Decimal):
-            whole = pl.col(name).cast(pl.Int64, strict=False)
-            fits = kind.scale == 0 and frame.filter(pl.col(name).is_not_null() & whole.is_null()).is_empty()
-            frame = frame.with_columns(whole if fits else pl.col(name).cast(pl.Float64))
-    return frame
 
 
 def _run(marts: duckdb.DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -328,6 +328,52 @@ def test_sums_are_plain_numbers(shut: Settings) -> None:
     assert marts.query(shut, "select 170141183460469231731687303715884105727::hugeint as large").item() == 2.0**127
 
 
+def test_every_column_of_a_join_has_a_name_of_its_own(shut: Settings) -> None:
+    frame = marts.query(shut, "select * from families a join families b using (family_id) order by family_id")
+    assert frame.columns[1] == "n_places" and frame.columns[9:11] == ["n_places_2", "score_2"]
+    frame = marts.query(shut, "select 1 as a, 2 as a, 3 as a_2, 4 as A, interval 1 day as a")
+    assert frame.rows() == [(1, 2, 3, 4, "1 day")]
+    assert frame.columns == ["a", "a_3", "a_2", "A_4", "a_5"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("interval 3 day", "3 days"),
+        ("[interval 1 day]", "[1 day]"),
+        ("{'a': interval 1 day}", "{'a': 1 day}"),
+        ("'101'::bit", "101"),
+        ("union_value(n := 2)", "2"),
+        ("123::bignum", "123"),
+        ("'10:00:00+02'::timetz", "10:00:00+02"),
+        ("'infinity'::date", "infinity"),
+        ("'-infinity'::timestamp", "-infinity"),
+        ("'infinity'::timestamptz", "infinity"),
+        ("'12000-01-01'::date", "12000-01-01"),
+    ],
+)
+def test_what_has_no_type_here_is_text(shut: Settings, expression: str, value: str) -> None:
+    sql = f"select {expression} as v union all by name select null as v"
+    assert marts.query(shut, sql).to_dicts() == [{"v": value}, {"v": None}]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'9999-12-31'::date", dt.date(9999, 12, 31)),
+        ("'0001-01-01 00:00:00'::timestamp", dt.datetime(1, 1, 1)),
+        ("'9999-12-31 23:59:59.999999'::timestamp", dt.datetime(9999, 12, 31, 23, 59, 59, 999999)),
+        ("'2026-01-01'::timestamp_ns", dt.datetime(2026, 1, 1)),
+        ("'2026-01-01'::timestamp_s", dt.datetime(2026, 1, 1)),
+        ("map{'a': [1]}", {"a": [1]}),
+        ("[1, 2]::int[2]", [1, 2]),
+        ("'infinity'::double", float("inf")),
+    ],
+)
+def test_what_has_a_type_here_keeps_it(shut: Settings, expression: str, value: object) -> None:
+    assert marts.query(shut, f"select {expression} as v").to_dicts() == [{"v": value}]
+
+
 def test_a_folder_with_a_quote_in_its_name_can_be_asked(filled: Database, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "o'clock")
     marts.build_marts(filled, settings)
