@@ -28,7 +28,7 @@ class OpenAIEmbedder:
     429, 5xx and broken connections are tried again `n_retries` times, `backoff_s` * 2**n seconds apart with jitter.
 
     Raises:
-        ConfigError: httpx is not installed; in use, the endpoint refuses the model or the key.
+        ConfigError: httpx is not installed, or the URL is none; in use, the endpoint refuses the model or the key.
         StoreError: in use, the endpoint does not answer, or answers with something that is no embedding.
     """
 
@@ -49,13 +49,22 @@ class OpenAIEmbedder:
                 f"The embedder 'openai:{model}' needs httpx, which is not installed.",
                 "Run `pip install 'codestemma[openai]'`.",
             ) from error
+        try:
+            base = self._httpx.URL(base_url)
+        except self._httpx.InvalidURL:
+            # Neither quoted nor chained: what httpx takes for a bad port may be half a password.
+            raise ConfigError("The setting 'openai_base_url' is no URL.", "Set it to https://<host>/<path>.") from None
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = self._httpx.Client(timeout=timeout_s, headers=headers)
-        self._url = f"{base_url.rstrip('/')}/embeddings"
+        path = base.path.rstrip("/")
+        self._endpoint = base.copy_with(path=f"{path}/embeddings")
+        # User, password and query may be secrets: they are sent, but are no part of what is stored or shown.
+        shown = str(base.copy_with(username=None, password=None, path=path, query=None, fragment=None)).rstrip("/")
+        self._url = f"{shown}/embeddings"
         self._model = model
         self._n_retries = n_retries
         self._backoff_s = backoff_s
-        self.name = f"openai:{model}@{base_url.rstrip('/')}"
+        self.name = f"openai:{model}@{shown}"
 
     @cached_property
     def dimensions(self) -> int:
@@ -95,7 +104,7 @@ class OpenAIEmbedder:
             if attempt:
                 time.sleep(self._backoff_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
             try:
-                response = self._client.post(self._url, json=body)
+                response = self._client.post(self._endpoint, json=body)
             except self._httpx.TransportError as error:
                 problem = f"does not answer ({type(error).__name__}: {error})"
                 continue

@@ -13,7 +13,7 @@ from uuid import UUID
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
-from stemma.errors import StoreError
+from stemma.errors import ConfigError, StoreError
 from stemma.store.vectors import (
     HNSW_EF_CONSTRUCT,
     HNSW_M,
@@ -31,7 +31,17 @@ SCROLL_POINTS = 10_000
 
 
 def connect(url: str, api_key: str | None) -> QdrantClient:
-    return QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_S, check_compatibility=False)
+    """A client of the server at `url`; nothing is asked yet.
+
+    Raises:
+        ConfigError: it is no URL. It is neither quoted nor chained: it may hold a password.
+    """
+    try:
+        return QdrantClient(url=url, api_key=api_key, timeout=TIMEOUT_S, check_compatibility=False)
+    except ValueError:
+        raise ConfigError(
+            "The setting 'qdrant_url' is no URL of a Qdrant server.", "Set it to http://<host>:<port>."
+        ) from None
 
 
 class ServerVectors(Vectors):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from stemma.embed.openai import BATCH, OpenAIEmbedder
-from stemma.errors import ConfigError, StoreError
+from stemma.errors import ConfigError, StemmaError, StoreError
 
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 
@@ -34,6 +36,7 @@ class Endpoint:
         self.answers: list[Answer] = []
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.paths: list[str] = []
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,6 +44,7 @@ class Endpoint:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 endpoint.bodies.append(body)
                 endpoint.keys.append(self.headers["Authorization"])
+                endpoint.paths.append(self.path)
                 answer = endpoint.answers.pop(0) if endpoint.answers else embeddings
                 status, content = answer(body)
                 self.send_response(status)
@@ -94,6 +98,27 @@ def test_an_empty_text_is_not_sent_and_has_no_vector(endpoint: Endpoint) -> None
 def test_nothing_is_asked_before_it_is_needed(endpoint: Endpoint) -> None:
     assert endpoint.embedder().name == f"openai:tiny@{endpoint.url}"
     assert endpoint.bodies == []
+
+
+def test_the_secrets_of_a_url_are_sent_and_never_named(endpoint: Endpoint) -> None:
+    with_secrets = f"{endpoint.url.replace('//', '//ada:hunter2@')}/?key=hunter3"
+    embedder = OpenAIEmbedder("tiny", with_secrets, n_retries=0)
+    assert embedder.name == f"openai:tiny@{endpoint.url}"
+    assert embedder.dimensions == 3
+    assert endpoint.paths == ["/v1/embeddings?key=hunter3"]
+    assert endpoint.keys == ["Basic " + b64encode(b"ada:hunter2").decode()]
+    for answer in (failing(500), failing(401), lambda _: (200, b"<html>")):
+        endpoint.answers = [answer]
+        with pytest.raises(StemmaError) as failure:
+            embedder.embed(["x"])
+        assert f"{endpoint.url}/embeddings" in str(failure.value)
+        assert "hunter" not in str(failure.value)
+
+
+def test_a_url_that_is_none_is_refused_without_quoting_it() -> None:
+    with pytest.raises(ConfigError, match="'openai_base_url' is no URL") as failure:
+        OpenAIEmbedder("tiny", "http://ada:hunter2/3@127.0.0.1/v1")
+    assert "hunter" not in "".join(traceback.format_exception(failure.value.with_traceback(None)))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from qdrant_client import QdrantClient
 
 from stemma.config import Settings
 from stemma.embed.lexical import LexicalEmbedder
-from stemma.errors import BusyError, StoreError
+from stemma.errors import BusyError, ConfigError, StoreError
 from stemma.store.vectors import Vectors, embedder_slug, open_vectors
 from stemma.store.vectors_edge import EdgeVectors
 from stemma.store.vectors_server import ServerVectors
@@ -201,6 +202,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be reached"):
         open_vectors(Settings(data_dir=tmp_path, qdrant_url="http://127.0.0.1:9"), Source())
+
+
+@pytest.mark.parametrize("url", ["http://ada:hunter2/3@127.0.0.1:9", "ftp://ada:hunter2@127.0.0.1:9"])
+def test_a_server_url_that_is_none_is_refused_without_quoting_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="'qdrant_url' is no URL") as failure:
+        open_vectors(Settings(data_dir=tmp_path, qdrant_url=url), Source())
+    assert "hunter" not in "".join(traceback.format_exception(failure.value.with_traceback(None)))
+
+
+def test_the_secrets_of_a_server_url_are_in_no_error(tmp_path: Path) -> None:
+    url = "http://ada:hunter2@127.0.0.1:9/?api-key=hunter3"
+    with pytest.raises(StoreError, match="cannot be reached") as failure:
+        open_vectors(Settings(data_dir=tmp_path, qdrant_url=url), Source())
+    assert "hunter" not in str(failure.value)
 
 
 def test_embedders_of_different_names_never_share_a_place(tmp_path: Path) -> None:
