@@ -87,7 +87,7 @@ def update_verdicts(db: Database, members: Sequence[Member] | None = None, rule:
     counts = dict.fromkeys(("n_accept", "n_reject", "n_needs_review"), 0)
     boundaries = db.read(_BOUNDARIES)["pattern_id"].to_list()
     with phase("decide", total=len(boundaries), unit="slices") as progress:
-        for after, last in zip(["", *boundaries[:-1]], boundaries, strict=True):
+        for after, last in zip(["", *boundaries][:-1], boundaries, strict=True):
             with db.transaction() as transaction:
                 verdicts = _update_slice(transaction, seats, rule, after, last)
             for outcome, n in verdicts["outcome"].value_counts().iter_rows():

@@ -215,3 +215,7 @@ def test_two_runs_at_once_write_each_vote_and_verdict_once(database: Database, s
         assert sum(pool.map(run, range(2))) == 30
     assert database.read("SELECT count(*) FROM stemma.votes").item() == 60
     assert database.read("SELECT count(*) FROM stemma.verdicts").item() == 30
+
+
+def test_without_a_pattern_there_is_nothing_to_decide(database: Database) -> None:
+    assert update_verdicts(database) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 0}
