@@ -85,6 +85,7 @@ CLAUDE_CODE_EVENTS = frozenset(
 )
 _TOOL_EVENTS = frozenset({"PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure"})
 _PROMPT_EVENTS = frozenset({"UserPromptSubmit", "UserPromptExpansion"})
+_PROMPTED_TOOLS = frozenset({"Task", "Agent"})  # one tool: Claude Code has renamed it
 WITHHELD_PROMPT = "[withheld: prompts are not stored]"
 
 
@@ -220,10 +221,23 @@ def clean(document: Document, *, may_hold_secrets: bool) -> Cleaned:
     if may_hold_secrets or document.has_nul:
         fields, n_redactions = redact(fields, text)
         text = canonical(fields)
-    if "prompt" in fields and str(fields.get("hook_event_name")) in _PROMPT_EVENTS:
-        fields = fields | {"prompt": WITHHELD_PROMPT}
+    without_prompts = _without_prompts(fields)
+    if without_prompts is not fields:
+        fields = without_prompts
         text = canonical(fields)
     return Cleaned(fields, text, n_redactions)
+
+
+def _without_prompts(fields: dict[str, Any]) -> dict[str, Any]:
+    """A hook's fields without what a person, or an agent to another, was told to do; the same object if none is."""
+    if "prompt" in fields and str(fields.get("hook_event_name")) in _PROMPT_EVENTS:
+        fields = fields | {"prompt": WITHHELD_PROMPT}
+    if "hook_event_name" in fields and str(fields.get("tool_name")) in _PROMPTED_TOOLS:
+        for name in ("tool_input", "tool_response"):  # the response repeats the prompt it answers
+            part = fields.get(name)
+            if isinstance(part, dict) and "prompt" in part:
+                fields = fields | {name: part | {"prompt": WITHHELD_PROMPT}}
+    return fields
 
 
 def read_event(document: Document, cleaned: Cleaned) -> Event:

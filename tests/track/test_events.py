@@ -138,6 +138,24 @@ def test_a_prompt_is_withheld() -> None:
     assert json.loads(event.payload)["prompt"] == WITHHELD_PROMPT
 
 
+@pytest.mark.parametrize("tool_name", ["Task", "Agent"])
+@pytest.mark.parametrize("hook", ["PreToolUse", "PermissionRequest", "PostToolUse", "PostToolUseFailure"])
+def test_a_prompt_to_another_agent_is_withheld(tool_name: str, hook: str) -> None:
+    tool_input = {"description": "Look it up", "prompt": "my private thoughts"}
+    response = {"status": "completed", "prompt": "my private thoughts"}
+    call = {"session_id": "a", "hook_event_name": hook, "tool_name": tool_name, "tool_use_id": "t"}
+    event = read(call | {"tool_input": tool_input, "tool_response": response})
+    assert "private" not in event.payload
+    stored = json.loads(event.payload)
+    assert stored["tool_input"] == tool_input | {"prompt": WITHHELD_PROMPT}
+    assert stored["tool_response"] == response | {"prompt": WITHHELD_PROMPT}
+
+
+def test_what_another_tool_calls_a_prompt_is_kept() -> None:
+    event = read(WRITE | {"tool_name": "WebFetch", "tool_input": {"url": "https://example.org", "prompt": "its title"}})
+    assert json.loads(event.payload)["tool_input"]["prompt"] == "its title"
+
+
 def test_an_event_without_id_is_known_by_its_content_whatever_the_order_of_its_keys() -> None:
     assert read(WRITE).event_id == read(dict(reversed(WRITE.items()))).event_id
     assert read(WRITE).event_id != read(WRITE | {"cwd": "/elsewhere"}).event_id
