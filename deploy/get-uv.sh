@@ -14,13 +14,28 @@ elif python3 -m pip --version >/dev/null 2>&1; then
 else
     # Debian without pip either: the wheel is a zip, and PyPI says where it is and what it hashes to.
     rm -rf "$folder" && mkdir -p "$folder/bin"
-    python3 - "$folder/bin/uv" <<'PYTHON'
-import hashlib, io, json, pathlib, platform, sys, urllib.request, zipfile
+    python3 - "$folder/bin/uv" "$version" <<'PYTHON'
+import hashlib, io, json, pathlib, platform, re, sys, urllib.request, zipfile
 
+
+def number(version):
+    return tuple(int(part) for part in version.split("."))
+
+
+least, below = (number(bound) for bound in re.fullmatch(r"uv>=([\d.]+),<([\d.]+)", sys.argv[2]).groups())
 with urllib.request.urlopen("https://pypi.org/pypi/uv/json") as answer:
-    files = json.load(answer)["urls"]
+    releases = json.load(answer)["releases"]
 wanted = f"manylinux_2_17_{platform.machine()}"
-wheel = next(file for file in files if wanted in file["filename"] and file["packagetype"] == "bdist_wheel")
+wheels = [
+    (number(version), file)
+    for version, files in releases.items()
+    if re.fullmatch(r"\d+(\.\d+)*", version) and least <= number(version) < below  # no pre-release
+    for file in files
+    if file["packagetype"] == "bdist_wheel" and wanted in file["filename"] and not file["yanked"]
+]
+if not wheels:
+    sys.exit(f"PyPI has no {sys.argv[2]} for {platform.machine()}: install uv yourself.")
+_, wheel = max(wheels, key=lambda found: found[0])
 with urllib.request.urlopen(wheel["url"]) as answer:
     data = answer.read()
 if hashlib.sha256(data).hexdigest() != wheel["digests"]["sha256"]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from fnmatch import fnmatch
 from importlib import import_module, resources
 from importlib.metadata import entry_points
@@ -204,12 +209,80 @@ def test_the_lock_file_serves_the_sync_of_the_image() -> None:
         subprocess.run([*sync.split(), "--dry-run", "--offline"], cwd=ROOT, check=True, capture_output=True)
 
 
+def wheel(version: str) -> bytes:
+    """A wheel of uv that says its version."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"uv-{version}.data/scripts/uv", f"#!/bin/sh\necho uv {version}\n")
+    return file.getvalue()
+
+
+@pytest.fixture
+def bare_machine(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine whose Python has neither venv nor pip, and a PyPI of its own."""
+    pypi = tmp_path / "pypi"
+    pypi.mkdir()
+    releases: dict[str, list[dict[str, Any]]] = {}
+    for version in ("0.8.24", "0.9.2", "0.9.10", "0.9.11", "0.9.12rc1", "0.10.0a1", "1.0.0"):
+        name = f"uv-{version}-py3-none-manylinux_2_17_{platform.machine()}.manylinux2014_{platform.machine()}.whl"
+        (pypi / name).write_bytes(wheel(version))
+        file = {"filename": name, "url": (pypi / name).as_uri(), "packagetype": "bdist_wheel"}
+        digests = {"sha256": hashlib.sha256(wheel(version)).hexdigest()}
+        other = file | {"filename": f"uv-{version}-py3-none-win32.whl", "url": "file:///nothing"}
+        is_yanked = version == "0.9.11"
+        releases[version] = [one | {"digests": digests, "yanked": is_yanked} for one in (other, file)]
+    (pypi / "uv.json").write_text(json.dumps({"releases": releases, "urls": releases["1.0.0"]}))
+    (pypi / "sitecustomize.py").write_text(
+        "import urllib.request\n"
+        "ask = urllib.request.urlopen\n"
+        f"here = {(pypi / 'uv.json').as_uri()!r}\n"
+        "urllib.request.urlopen = lambda url: ask(here if url == 'https://pypi.org/pypi/uv/json' else url)\n"
+    )
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python3"
+    python.write_text(f'#!/bin/sh\n[ "$1" != -m ] && PYTHONPATH={pypi} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return os.environ | {"PATH": f"{programs}:/usr/bin:/bin"}
+
+
+def test_without_venv_and_pip_the_newest_uv_within_the_bounds_is_taken(
+    tmp_path: Path, bare_machine: dict[str, str]
+) -> None:
+    command = ["sh", ROOT / "deploy/get-uv.sh", tmp_path / "uv"]
+    done = subprocess.run(command, env=bare_machine, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("uv 0.9.10\n", 0), done.stderr
+
+
+def test_a_wheel_that_is_not_the_one_listed_is_refused(tmp_path: Path, bare_machine: dict[str, str]) -> None:
+    for file in (tmp_path / "pypi").glob("uv-0.9.10*"):
+        file.write_bytes(wheel("6.6.6"))
+    command = ["sh", ROOT / "deploy/get-uv.sh", tmp_path / "uv"]
+    done = subprocess.run(command, env=bare_machine, capture_output=True, text=True, check=False)
+    assert done.returncode and "not the one PyPI lists" in done.stderr
+    assert not (tmp_path / "uv/bin/uv").exists()
+
+
 def test_pre_commit_calls_what_make_lint_calls_and_downloads_nothing() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [repository["repo"] for repository in hooks] == ["local"]
-    tools = [" ".join(hook["entry"].split()[3:5]) for hook in hooks[0]["hooks"]]
-    assert tools == ["ruff format", "ruff check", "mypy", "lint-imports"]
+    entries = [hook["entry"].removesuffix(" --force-exclude") for hook in hooks[0]["hooks"]]
+    linted = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert linted is not None
+    called = [line.strip("\t@").removesuffix(" .").removesuffix(" --check") for line in linted.group(1).splitlines()]
+    assert entries == called == [f".venv/bin/{tool}" for tool in ("ruff format", "ruff check", "mypy", "lint-imports")]
     subprocess.run([sys.executable, "-m", "pre_commit", "validate-config"], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_contributing_needs_no_program_that_setup_does_not_bring() -> None:
+    commands = re.findall(r"`((?:uv|dg|pre-commit|ruff|mypy|pytest)\b[^`]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert commands == []
+
+
+def test_the_dagster_instance_says_where_its_variables_are_set() -> None:
+    text = (ROOT / "dagster.yaml").read_text()
+    (named,) = re.findall(r"; (\S+) sets them", text)
+    assert all(f"{name}:" in (ROOT / named).read_text() for name in re.findall(r"env: (\w+)", text))
 
 
 def test_the_licence_is_whole() -> None:
