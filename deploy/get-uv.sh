@@ -15,7 +15,7 @@ else
     # Debian without pip either: the wheel is a zip, and PyPI says where it is and what it hashes to.
     rm -rf "$folder" && mkdir -p "$folder/bin"
     python3 - "$folder/bin/uv" "$version" <<'PYTHON'
-import hashlib, io, json, pathlib, platform, re, sys, urllib.request, zipfile
+import hashlib, io, json, pathlib, platform, re, sys, urllib.parse, urllib.request, zipfile
 
 
 def number(version):
@@ -24,7 +24,7 @@ def number(version):
 
 least, below = (number(bound) for bound in re.fullmatch(r"uv>=([\d.]+),<([\d.]+)", sys.argv[2]).groups())
 with urllib.request.urlopen("https://pypi.org/pypi/uv/json") as answer:
-    releases = json.load(answer)["releases"]
+    releases, listed_at = json.load(answer)["releases"], answer.url
 wanted = f"manylinux_2_17_{platform.machine()}"
 wheels = [
     (number(version), file)
@@ -36,7 +36,8 @@ wheels = [
 if not wheels:
     sys.exit(f"PyPI has no {sys.argv[2]} for {platform.machine()}: install uv yourself.")
 _, wheel = max(wheels, key=lambda found: found[0])
-with urllib.request.urlopen(wheel["url"]) as answer:
+# A mirror may give places relative to its list.
+with urllib.request.urlopen(urllib.parse.urljoin(listed_at, wheel["url"])) as answer:
     data = answer.read()
 if hashlib.sha256(data).hexdigest() != wheel["digests"]["sha256"]:
     sys.exit("uv's wheel is not the one PyPI lists: try again.")
