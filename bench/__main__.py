@@ -17,6 +17,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 # Enough packages for two thousand files, of several authors and styles.
 PACKAGES = ("dagster", "sqlalchemy", "great_expectations", "pydantic", "rich", "typer", "networkx", "alembic")
+
+
+@contextmanager
+def open_folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder that others may enter: under root, Postgres runs as another user."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,8 @@ def run(data_dir: Path) -> Run:
 
 def measure(corpus: str, source: Path, changed_file: Path) -> Result:
     """Run a corpus three times; `changed_file` is appended a function before the third."""
-    with tempfile.TemporaryDirectory(prefix="stemma-bench-") as folder:
-        data_dir = Path(folder) / "data"
+    with open_folder("stemma-bench-") as folder:
+        data_dir = folder / "data"
         stemma(data_dir, "repo", "add", str(source), "--name", corpus)
         first, second = run(data_dir), run(data_dir)
         with changed_file.open("a") as file:
@@ -159,8 +168,8 @@ def main() -> None:
         "load": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
     }
-    with tempfile.TemporaryDirectory(prefix="stemma-corpora-") as folder:
-        results = [measure(*corpus) for corpus in corpora(Path(folder))]
+    with open_folder("stemma-corpora-") as folder:
+        results = [measure(*corpus) for corpus in corpora(folder)]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "phases.json").write_text(
         json.dumps({"machine": machine, "results": [asdict(result) for result in results]}, indent=2) + "\n"
