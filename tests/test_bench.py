@@ -11,7 +11,7 @@ import pytest
 import bench.__main__ as bench
 
 
-class Seen(Exception):
+class SeenError(Exception):
     """The first command was about to run; `args` are its data folder and that folder's parent's mode."""
 
 
@@ -19,10 +19,10 @@ def test_the_benchmark_keeps_its_data_where_another_user_may_enter_and_removes_i
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def look(data_dir: Path, *_: str) -> Any:
-        raise Seen(data_dir, data_dir.parent.stat().st_mode & 0o777)
+        raise SeenError(data_dir, data_dir.parent.stat().st_mode & 0o777)
 
     monkeypatch.setattr(bench, "stemma", look)
-    with pytest.raises(Seen) as seen:
+    with pytest.raises(SeenError) as seen:
         bench.measure("any", tmp_path, tmp_path / "a.py")
     data_dir, mode = seen.value.args
     assert mode == 0o755
