@@ -35,6 +35,7 @@ from stemma.store.postgres import Database
 
 PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
 CHECK = "dbt_tests"
+_TLS = ("sslmode", "sslcert", "sslkey", "sslrootcert")  # those of libpq that dbt-postgres takes
 _REFERENCE = re.compile(r"\{\{\s*(?:ref\(\s*'(\w+)'\s*\)|source\(\s*'\w+'\s*,\s*'(\w+)'\s*\))\s*\}\}")
 
 
@@ -156,6 +157,7 @@ def _connection_in_environment(database: Database) -> Iterator[None]:
         "STEMMA_PG_USER": url.username,
         "STEMMA_PG_PASSWORD": url.password or "",
         "STEMMA_PG_DATABASE": url.database,
+        **{f"STEMMA_PG_{name.upper()}": _one(url.query.get(name)) for name in _TLS},
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update({name: value for name, value in values.items() if value is not None})
@@ -167,6 +169,11 @@ def _connection_in_environment(database: Database) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _one(value: str | tuple[str, ...] | None) -> str | None:
+    """The value of a URL's parameter; of several the last, as libpq has it."""
+    return value[-1] if isinstance(value, tuple) else value
 
 
 def _row_counts(database: Database, models: list[Model]) -> dict[str, int]:
@@ -184,23 +191,28 @@ def _row_counts(database: Database, models: list[Model]) -> dict[str, int]:
 
 
 def _tests_of(model: Model, manifest: dict[str, Any]) -> list[str]:
+    """Its data tests; unit tests are run by `make test`, not here."""
     node = f"model.stemma.{model.name}"
-    tests = [uid for uid, test in manifest["nodes"].items() if test.get("attached_node") == node]
-    units = [uid for uid, test in manifest.get("unit_tests", {}).items() if test["model"] == model.name]
-    return sorted(tests + units)
+    return sorted(uid for uid, test in manifest["nodes"].items() if test.get("attached_node") == node)
 
 
 def _check(model: Model, model_status: str, tests: list[str], status: dict[str, Any]) -> AssetCheckResult:
-    """Passed when the model was built and none of its tests failed; a model that was skipped has not passed."""
-    failed = [test for test in tests if status.get(test, {}).get("status") in ("fail", "error")]
+    """Passed when the model was built, every test of it ran and none failed; what was skipped has not passed."""
+    said = {test: status.get(test, {}).get("status", "skipped") for test in tests}
+    failed = [test for test, result in said.items() if result in ("fail", "error")]
+    not_run = [test for test, result in said.items() if result == "skipped"]
+    n_ran = len(tests) - len(not_run)
+    description = f"{len(failed)} of {n_ran} dbt tests failed" + (f", {len(not_run)} did not run" if not_run else "")
     return AssetCheckResult(
         asset_key=model.key,
         check_name=CHECK,
-        passed=model_status == "success" and not failed,
-        description=(
-            f"dbt says {model_status}"
-            if model_status != "success"
-            else f"{len(failed)} of {len(tests)} dbt tests failed"
-        ),
-        metadata={"n_tests": len(tests), "n_failed": len(failed), "failed": failed},
+        passed=model_status == "success" and not failed and not not_run,
+        description=description if model_status == "success" else f"dbt says {model_status}",
+        metadata={
+            "n_tests": n_ran,
+            "n_failed": len(failed),
+            "n_not_run": len(not_run),
+            "failed": failed,
+            "not_run": not_run,
+        },
     )
