@@ -38,7 +38,6 @@ class Scan:
 
     states: pl.DataFrame
     unreadable: list[str] = field(default_factory=list)
-    n_refused_patterns: int = 0
 
     @property
     def reason(self) -> str | None:
@@ -88,7 +87,6 @@ def scan(repo: Repository) -> Scan:
             except OSError:  # vanished, or not ours to look at
                 found.unreadable.append(path)
     found.states = pl.DataFrame(rows, schema=_STATES, orient="row").sort("path")
-    found.n_refused_patterns = rules.n_refused
     return found
 
 

@@ -27,12 +27,11 @@ class IgnoreRules:
     """Ignore lists by the folder they stand in ("" is the top); a deeper list and a later line win, as in git."""
 
     def __init__(self) -> None:
-        self.n_refused = 0
         self._lists: dict[str, GitIgnoreSpec] = {}
         self._folders: dict[str, bool] = {"": False}
 
     def add(self, folder: str, text: str) -> None:
-        """Add the lines of an ignore file that stands in `folder`; `n_refused` counts those that cannot be used."""
+        """Add the lines of an ignore file that stands in `folder`; those that cannot be used are left out."""
         patterns = [pattern for line in text.splitlines() if (pattern := self._pattern(line)) is not None]
         before = self._lists.get(folder)
         self._lists[folder] = GitIgnoreSpec([*(before.patterns if before else ()), *patterns])
@@ -68,7 +67,6 @@ class IgnoreRules:
                 return pattern if pattern.include is not None else None
         except (GitWildMatchPatternError, ValueError, re.error):
             pass
-        self.n_refused += 1
         return None
 
 

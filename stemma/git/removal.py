@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stemma.git.fetch import discard
 from stemma.git.repository import Repository
@@ -11,13 +11,12 @@ from stemma.store.postgres import Database, Transaction
 
 @dataclass(frozen=True)
 class Removal:
-    """What was forgotten; the vectors of `pattern_ids` are for the caller to delete."""
+    """What was forgotten. Vectors go with the next run, which drops those without a live pattern."""
 
     n_commits: int
     n_blobs: int
     n_snippets: int
     n_patterns: int
-    pattern_ids: list[str] = field(repr=False)
 
 
 # Contents of the repository, before its rows go.
@@ -61,13 +60,13 @@ def _forget(transaction: Transaction, repo_id: str) -> Removal:
     n_blobs = transaction.execute(
         "DELETE FROM stemma.blobs b USING pg_temp.doomed_blobs d WHERE b.blob_oid = d.blob_oid"
     )
-    gone = transaction.read(
+    n_patterns = transaction.execute(
         "DELETE FROM stemma.patterns p USING (SELECT DISTINCT pattern_id FROM pg_temp.doomed_patterns) d "
         "WHERE p.pattern_id = d.pattern_id "
-        "AND NOT EXISTS (SELECT FROM stemma.snippets s WHERE s.pattern_id = p.pattern_id) RETURNING p.pattern_id"
+        "AND NOT EXISTS (SELECT FROM stemma.snippets s WHERE s.pattern_id = p.pattern_id)"
     )
     transaction.execute(
         "DELETE FROM stemma.families f "
         "WHERE NOT EXISTS (SELECT FROM stemma.family_members m WHERE m.family_id = f.family_id)"
     )
-    return Removal(int(n_commits), n_blobs, n_snippets, gone.height, gone["pattern_id"].to_list())
+    return Removal(int(n_commits), n_blobs, n_snippets, n_patterns)

@@ -95,17 +95,6 @@ def pending(settings: Settings, db: Database) -> int:
     return sum(spool_files.unread_bytes(status, noted.get(name)) for name, status in files.items())
 
 
-def count_events(db: Database, day: dt.date) -> int:
-    """Events that happened on a day, in UTC."""
-    frame = db.read(
-        "SELECT count(*) AS n_events FROM stemma.agent_events "
-        "WHERE occurred_at >= $1::date::timestamp AT TIME ZONE 'UTC' "
-        "AND occurred_at < ($1::date + 1)::timestamp AT TIME ZONE 'UTC'",
-        [day.isoformat()],
-    )
-    return int(frame.item())
-
-
 def ingest_spool(db: Database, settings: Settings) -> dict[str, int]:
     """Read all that waits in the spool; what a line held and how far the file was read are committed together.
 

@@ -342,13 +342,6 @@ def test_a_failed_insert_notes_nothing_as_read(
     assert spool.ingest_spool(database, settings)["agent_events"] == 1
 
 
-def test_events_are_counted_by_the_utc_day_they_happened(database: Database, settings: Settings) -> None:
-    times = ["2026-02-02T23:59:59Z", "2026-02-03T00:00:00Z", "2026-02-04T00:30:00+01:00", "2026-02-04T00:00:00Z"]
-    write(settings, *(envelope(None, occurred_at=time) for time in times))
-    spool.ingest_spool(database, settings)
-    assert spool.count_events(database, dt.date(2026, 2, 3)) == 2
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
