@@ -23,7 +23,7 @@ from dagster import (
 
 from stemma import progress, runs
 from stemma.config import Settings
-from stemma.errors import SourceError, StemmaError
+from stemma.errors import NotFoundError, SourceError, StemmaError
 from stemma.git import registry
 from stemma.store.postgres import Database
 from stemma.tables import PARTITIONED
@@ -120,6 +120,8 @@ def for_each_repository(
     for name in context.partition_keys:
         try:
             total.update(as_counts(work(registry.find(database, name, settings))))
+        except NotFoundError as error:  # renamed or removed since the run began: the next run knows it
+            context.log.warning(f"{name}: {error}")
         except SourceError as error:
             context.log.warning(f"{name}: {error}")
             registry.mark(database, name, "broken", error.problem)

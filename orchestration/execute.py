@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.partitions import REPOSITORIES
 from orchestration.definitions import defs
@@ -60,27 +61,31 @@ def _answer(instance: DagsterInstance, result: ExecuteInProcessResult) -> dict[s
     with open_database(load_settings()) as database:
         record_gates(instance, database, result.run_id)
         runs.begin(database, result.run_id)
-    return {
-        "run_id": result.run_id,
-        "is_success": result.success,
-        "failures": [_failure(event) for event in result.all_events if event.is_step_failure],
-    }
+    failures = [_failure(event) for event in result.all_events if event.is_step_failure]
+    if not result.success and not failures:  # it did not come to a step: a resource could not be opened
+        errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events]
+        failures = [_explained("resources", error) for error in errors if error is not None][:1]
+    return {"run_id": result.run_id, "is_success": result.success, "failures": failures}
 
 
 def _failure(event: DagsterEvent) -> dict[str, Any]:
-    """What stopped a step: a blocking gate, an error that Stemma explains, or one that it did not foresee."""
+    """What stopped a step: an error that Stemma explains, or one that it did not foresee."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.metadata:
         explained = {key: value.value for key, value in data.user_failure_data.metadata.items()}
         return {"step": event.step_key, **explained}
-    message = data.error.message.strip().splitlines()[0] if data.error else "no reason was given"
-    cause = data.error.cause.message.strip() if data.error and data.error.cause else ""
-    return {
-        "step": event.step_key,
-        "problem": f"{message} {cause}".strip(),
-        "hint": "",
-        "exit_code": StemmaError.exit_code,
-    }
+    return _explained(str(event.step_key), data.error)
+
+
+def _explained(step: str, error: SerializableErrorInfo | None) -> dict[str, Any]:
+    """The error of Stemma's in a chain of causes, with its exit code; without one, the innermost cause."""
+    known = {kind.__name__: kind.exit_code for kind in (StemmaError, *StemmaError.__subclasses__())}
+    while error is not None and error.cause is not None and error.cls_name not in known:
+        error = error.cause
+    if error is None:
+        return {"step": step, "problem": "no reason was given", "hint": "", "exit_code": StemmaError.exit_code}
+    sentence = error.message.strip().removeprefix(f"stemma.errors.{error.cls_name}: ")
+    return {"step": step, "problem": sentence, "hint": "", "exit_code": known.get(error.cls_name or "", 1)}
 
 
 if __name__ == "__main__":

@@ -39,6 +39,20 @@ _NOT_PARSED = """
 SELECT b.reason, count(*) AS n FROM stemma.files f JOIN stemma.blobs b USING (blob_oid)
 WHERE f.language IS NOT NULL AND b.status <> 'parsed' GROUP BY b.reason ORDER BY n DESC
 """
+_EXAMPLES = """
+SELECT b.reason, string_agg(r.name || ' ' || f.path, ', ' ORDER BY r.name, f.path) AS files
+FROM (SELECT *, row_number() OVER (PARTITION BY reason ORDER BY blob_oid) AS nth FROM stemma.blobs
+      WHERE status <> 'parsed' AND blob_oid IN (SELECT blob_oid FROM stemma.files WHERE language IS NOT NULL)) b
+JOIN stemma.files f USING (blob_oid) JOIN stemma.repositories r USING (repo_id)
+WHERE b.nth <= 3
+GROUP BY b.reason ORDER BY b.reason
+"""
+_LOST_FILES = """
+SELECT r.name AS repository, count(*) AS n, min(f.path) AS path
+FROM stemma.files f JOIN stemma.blobs b USING (blob_oid) JOIN stemma.repositories r USING (repo_id)
+WHERE b.reason IN ('missing', 'corrupt') AND r.status = 'ok'
+GROUP BY r.name ORDER BY r.name
+"""
 _LAST_RUN = """
 SELECT run_id, status, started_at, ended_at, error, peak_memory_mib,
        extract(epoch FROM coalesce(ended_at, now()) - started_at)::float8 AS seconds
@@ -50,7 +64,10 @@ ORDER BY started_at DESC LIMIT 1
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of everything, by name; `phases` and `gates` are those of the last run, empty before the first."""
+    """Counts of everything, by name; `phases` and `gates` are those of the last run.
+
+    `remarks` names, in sentences, files that were not parsed whole and gates that were not passed.
+    """
 
     counts: dict[str, int]
     verdicts: dict[str, int]
@@ -59,6 +76,7 @@ class Summary:
     last_run: dict[str, Any] | None
     phases: list[dict[str, Any]]
     gates: dict[str, int]
+    remarks: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -113,7 +131,20 @@ def summarise(db: Database) -> Summary:
             "count(*) FROM stemma.gate_results WHERE run_id = $1 GROUP BY 1 ORDER BY 1",
             [run_id],
         )
-    return Summary(counts, verdicts, edges, not_parsed, last_run, phases.to_dicts(), dict(gates.iter_rows()))
+        remarks = [f"Not parsed whole ({reason}): {files}" for reason, files in transaction.read(_EXAMPLES).iter_rows()]
+        failed = transaction.read(
+            "SELECT asset, gate, is_blocking, description FROM stemma.gate_results "
+            "WHERE run_id = $1 AND NOT is_passed ORDER BY asset, gate",
+            [run_id],
+        )
+    for asset, gate, is_blocking, description in failed.iter_rows():
+        remarks.append(f"Gate {'failed' if is_blocking else 'warned'}: {asset} {gate}. {description}")
+    return Summary(counts, verdicts, edges, not_parsed, last_run, phases.to_dicts(), dict(gates.iter_rows()), remarks)
+
+
+def lost_files(db: Database) -> pl.DataFrame:
+    """Repositories with files at their head whose object is missing or corrupt: repository, n, path of the first."""
+    return db.read(_LOST_FILES)
 
 
 def failed_gates(db: Database, run_id: str) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 unforeseen failure, 2 wrong usage or setting, 3 a reposito
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -39,6 +38,3 @@ def main() -> None:
         if error.hint:
             errors.print(f"[dim]Next:[/] {escape(plain(error.hint))}", highlight=False)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # `stemma ... | head`: the reader has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +20,15 @@ from stemma.cli import show
 from stemma.cli.bars import Bars
 from stemma.cli.platform import environment, project_dir
 from stemma.config import Settings, load_settings
-from stemma.errors import GateError, NotFoundError, SourceError, StemmaError
+from stemma.errors import BusyError, GateError, NotFoundError, SourceError, StemmaError, StoreError
 from stemma.git import registry
 from stemma.progress import FD_VARIABLE
-from stemma.store import open_database
+from stemma.store import embedded, open_database
 from stemma.store.postgres import Database
 from stemma.track import spool
 
 MAIN_JOB = "stemma"
+FULL_BYTES = 16 << 20  # with less than one segment of write-ahead log, Postgres stops
 
 
 def run(
@@ -44,6 +47,7 @@ def run(
         last = runs.last_inputs(database)
         if freshness.is_fresh(inputs, last) and not full:
             _report(database, as_json=as_json, note="Nothing new since the last run.")
+            _raise_for_unreadable(database, repositories)
             return
         names = [repository.name for repository in repositories]
         _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo)
@@ -54,6 +58,8 @@ def run(
 def status(as_json: show.Json = False) -> None:
     """What Stemma holds, and how the last run went."""
     with open_database(load_settings()) as database:
+        with suppress(BusyError), runs.hold_lock(database):  # nobody runs, so what is said to run was killed
+            runs.bury_killed(database)
         _report(database, as_json=as_json, note=None, with_next=False)
 
 
@@ -129,9 +135,27 @@ def _execute(settings: Settings, variables: dict[str, str], request: dict[str, A
         result = _follow(reader, bars)
         child.wait()
     if result is None:
+        _raise_for_stores(settings)
         raise StemmaError(f"The run ended without a result (exit status {child.returncode}).", _log_hint(log))
     result["log"] = str(log)
     return result
+
+
+def _raise_for_stores(settings: Settings) -> None:
+    """Say which store a run died of, where it was one.
+
+    Raises:
+        StoreError: the disk is full, or Postgres is gone.
+    """
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < FULL_BYTES:
+        raise StoreError(
+            f"The disk of {settings.data_dir} is full ({free >> 20} MiB free).",
+            "Make room, then run again; nothing is lost.",
+        )
+    found = embedded.status(settings)
+    if settings.database_url is None and not found.is_running:
+        raise StoreError(f"Postgres ended during the run; its log is {found.log}.", "Run again: it is started anew.")
 
 
 def _follow(reader: int, bars: Bars) -> dict[str, Any] | None:
@@ -173,12 +197,23 @@ def _log_hint(log: Path) -> str:
 
 
 def _raise_for_unreadable(database: Database, repositories: list[registry.Repository]) -> None:
-    unreadable = _unreadable(database)
-    problems = [unreadable[repository.name] for repository in repositories if repository.name in unreadable]
+    """Name what could not be read of the repositories: whole ones, and files of their heads.
+
+    Raises:
+        SourceError: there is something.
+    """
+    names = {repository.name for repository in repositories}
+    problems = [sentence for name, sentence in _unreadable(database).items() if name in names]
+    problems += [
+        f"{row['repository']}: {row['n']} file(s) have a missing or corrupt object, the first {row['path']}."
+        for row in summary.lost_files(database).iter_rows(named=True)
+        if row["repository"] in names
+    ]
     if problems:
         raise SourceError(
             " ".join(problems),
-            "The other repositories are up to date. Mend these and run again, or: stemma repo remove <name>",
+            "The rest is up to date. Mend it (git fsck, git fetch), then: stemma run --full --repo <name>; "
+            "or: stemma repo remove <name>",
         )
 
 
@@ -199,6 +234,8 @@ def summary_table(found: summary.Summary, note: str | None) -> None:
         show.console.print(note)
     show.frame(found.counts_frame(), as_json=False, title="Stemma holds")
     show.frame(found.phases_frame(), as_json=False, title="Last run, by phase", empty="No run yet. Run: stemma run")
+    for line in found.remarks:
+        show.console.print(show.plain(line), markup=False, highlight=False)
 
 
 def _program() -> str:

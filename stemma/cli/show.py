@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -14,7 +15,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console()
+
+class _Printer(Console):
+    def on_broken_pipe(self) -> None:
+        """`stemma ... | head`: the reader has had enough, which is no failure."""
+        stop_writing()
+
+
+def stop_writing() -> None:
+    """End well, without a word to a standard output that nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)
+
+
+console = _Printer()
 errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
@@ -66,8 +80,12 @@ def _records(names: list[str], cells: list[list[str]], title: str | None) -> Non
 
 def value(data: Any) -> None:
     """Print any value as JSON; times in ISO 8601, unknown as null."""
-    json.dump(data, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
-    sys.stdout.write("\n")
+    try:
+        json.dump(data, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+        sys.stdout.write("\n")
+        sys.stdout.flush()  # a reader that is gone is met here, and not at the interpreter's end
+    except BrokenPipeError:
+        stop_writing()
 
 
 def cell(item: Any) -> str:

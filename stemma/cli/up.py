@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,13 +21,14 @@ from stemma.config import load_settings
 from stemma.errors import BusyError, StemmaError
 from stemma.processes import die_with_parent
 from stemma.store import open_database
+from stemma.store.postgres import Database
 
 STOP_TIMEOUT_S = 20
 READY_TIMEOUT_S = 90
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the Dagster UI.")] = 3000,
     host: Annotated[
         str, typer.Option(help="Address it listens on; anything but loopback is open to others.")
     ] = "127.0.0.1",
@@ -38,7 +40,7 @@ def up(
         signal.signal(number, signal.default_int_handler)
     log = settings.data_dir / "logs" / "dagster.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open_database(settings) as database:
+    with open_database(settings) as database, _only_one(database):
         dagster = _start(host, port, environment(settings, database), log)
         try:
             _wait_until_ready(host, port, dagster, log)
@@ -49,6 +51,16 @@ def up(
             show.console.print("Stopping.")
         finally:
             _stop(dagster)
+
+
+@contextmanager
+def _only_one(database: Database) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(database.lock("up"))
+        except BusyError as error:
+            raise BusyError("`stemma up` runs on these stores already.", "Use that one, or stop it first.") from error
+        yield
 
 
 def _start(host: str, port: int, variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stemma import runs
 from stemma.store.postgres import Database
 from tests.cli.conftest import Stemma
 from tests.repositories import GitRepository
@@ -107,3 +108,24 @@ def wait_for(database: Database, query: str) -> int:
         assert time.monotonic() < deadline, f"never: {query}"
         time.sleep(0.1)
     return n
+
+
+def test_a_qdrant_that_is_down_is_named(stemma: Stemma, tmp_path: Path) -> None:
+    stemma("repo", "add", str(GitRepository(tmp_path / "one").path))
+    stemma.environment["STEMMA_QDRANT_URL"] = "http://127.0.0.1:9"
+    called = stemma("run")
+    assert called.code == STORE
+    assert "127.0.0.1:9" in called.sentence
+
+
+def test_a_reader_that_has_had_enough_is_no_failure(stemma: Stemma) -> None:
+    process = stemma.start("status", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_killed_run_is_not_said_to_run(stemma: Stemma, database: Database) -> None:
+    runs.begin(database, "killed long ago")
+    stemma("status")
+    assert database.read("SELECT status FROM stemma.runs").item() == "killed"
