@@ -53,7 +53,8 @@ def extract_blobs(db: Database, settings: Settings, repo: Repository) -> Counter
 
     A content under several paths is read in the language of the first path. Rows are written in groups of batches, one
     transaction each: a kill loses the open groups, which the next call reads again. Rows of older extractors are
-    removed in the transaction that brings the new ones.
+    removed in the transaction that brings the new ones. Where a content that was skipped is read after all, the
+    lineage of every repository that names it is marked, in the same transaction, to start over.
 
     Returns:
         Rows written (`n_blobs`, `n_snippets`, `n_patterns`), files by status (`parsed`, `partial`, `skipped`) and
@@ -167,6 +168,7 @@ class _Writer:
             pl.concat(self._patterns).unique("pattern_id", keep="first", maintain_order=True).sort("pattern_id")
         )
         with self._db.transaction() as transaction:
+            _start_lineage_over(transaction, blob_rows.filter(pl.col("status") != "skipped").select("blob_oid"))
             self._remove_replaced(transaction, blob_rows.select("blob_oid"))
             transaction.insert(blobs, blob_rows, "nothing")
             transaction.insert(snippets, snippet_rows, "nothing")
@@ -200,6 +202,29 @@ class _Writer:
             bytes=int(blob_rows["n_bytes"].sum()),
         )
         self._progress.advance(blob_rows.height)
+
+
+# Rows are locked in the order of their key, so that two extractions at once cannot wait for each other.
+_START_OVER = """
+UPDATE stemma.lineage_progress AS progress SET version = NULL
+FROM (
+    SELECT repo_id, step FROM stemma.lineage_progress
+    WHERE repo_id IN (
+        SELECT change.repo_id FROM {read} AS read
+        JOIN stemma.blobs AS known ON known.blob_oid = read.blob_oid
+            AND known.extractor_version = $1 AND known.status = 'skipped'
+        JOIN stemma.file_changes AS change ON change.new_blob = read.blob_oid
+    )
+    ORDER BY repo_id, step FOR UPDATE
+) AS behind
+WHERE progress.repo_id = behind.repo_id AND progress.step = behind.step
+"""
+
+
+def _start_lineage_over(transaction: Transaction, oids: pl.DataFrame) -> None:
+    """For every repository whose history was read without contents that can be read now."""
+    with transaction.staged("readable_blobs", oids) as read:
+        transaction.execute(_START_OVER.format(read=read), [EXTRACTOR_VERSION])
 
 
 def _frame(columns: Columns, schema: pl.Schema) -> pl.DataFrame:

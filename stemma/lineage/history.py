@@ -108,7 +108,8 @@ def _advance(db: Database, repo_id: str, upto: int) -> tuple[int, int, int, int]
     with db.transaction() as transaction:
         at = chain.lock(transaction, repo_id, STEP)
         source = chain.position(transaction, repo_id, occurrences.STEP, lock_clause="FOR SHARE")
-        if at.index >= upto or source.index < upto:  # another process was here, or has cut the occurrences back
+        is_void = at.index >= 0 and at.version != VERSION  # marked since to start over: the next call does
+        if at.index >= upto or source.index < upto or is_void:  # another process was here, or cut the occurrences back
             return 0, 0, 0, 0
         span = (repo_id, at.index, upto)
         begun = _with_node_ids(transaction.read(_BEGUN, [*span, EXTRACTOR_VERSION]), repo_id, "sha")

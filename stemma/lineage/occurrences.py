@@ -104,7 +104,8 @@ def _pending(db: Database, repo_id: str) -> tuple[pl.DataFrame, int | None, int]
 def _advance(db: Database, repo_id: str, upto: int) -> tuple[int, int, int]:
     with db.transaction() as transaction:
         at = chain.lock(transaction, repo_id, STEP)
-        if at.index >= upto:  # another process was here
+        is_void = at.index >= 0 and at.version != EXTRACTOR_VERSION  # marked since to start over: the next call does
+        if at.index >= upto or is_void:  # another process was here
             return 0, 0, 0
         span = (repo_id, at.index, upto)
         changes = _read_changes(transaction, span)
