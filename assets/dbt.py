@@ -122,7 +122,7 @@ def dbt_models(
     keys = context.selected_asset_keys
     selected = [model for model in MODELS.values() if model.key in keys]
     with measured(context, database, "dbt"), _connection_in_environment(database):
-        names = [] if len(selected) == len(MODELS) else ["--select", *(model.name for model in selected)]
+        names = [] if len(selected) == len(MODELS) else ["--select", " ".join(model.name for model in selected)]
         invocation = dbt.cli(
             ["build", "--exclude-resource-type", "unit_test", *names],
             raise_on_error=False,

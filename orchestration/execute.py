@@ -16,6 +16,7 @@ from dagster_shared.error import SerializableErrorInfo
 from assets.partitions import REPOSITORIES
 from orchestration.definitions import defs
 from orchestration.schedules import partition_range
+from orchestration.tidy import end_killed_runs
 from sensors.ended_runs import record_gates
 from stemma import progress, runs
 from stemma.config import load_settings
@@ -30,6 +31,7 @@ def main() -> None:
     die_with_parent()
     request = json.loads(sys.argv[1])
     with DagsterInstance.get() as instance:
+        end_killed_runs(instance)
         sync_partitions(instance)
         result = defs.resolve_job_def(request["job"]).execute_in_process(
             instance=instance,

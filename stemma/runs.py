@@ -64,7 +64,7 @@ def end(
     """Note how a run ended, unless that is noted already. `inputs` is kept for runs that succeeded whole."""
     db.execute(
         "UPDATE stemma.runs SET ended_at = now(), status = $2, inputs = $3::jsonb, error = $4 "
-        "WHERE run_id = $1 AND ended_at IS NULL",
+        "WHERE run_id = $1 AND (ended_at IS NULL OR (inputs IS NULL AND $3::jsonb IS NOT NULL))",
         [run_id, status, None if inputs is None else json.dumps(inputs), error],
     )
 

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from stemma import runs
 from stemma.cli import show
 from stemma.cli.platform import environment, project_dir
 from stemma.config import load_settings
@@ -41,7 +42,9 @@ def up(
     log = settings.data_dir / "logs" / "dagster.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open_database(settings) as database, _only_one(database):
-        dagster = _start(host, port, environment(settings, database), log)
+        variables = environment(settings, database)
+        _end_killed_runs(database, variables)
+        dagster = _start(host, port, variables, log)
         try:
             _wait_until_ready(host, port, dagster, log)
             show.console.print(f"Dagster UI: http://{host}:{port}  (log: {log}; Ctrl-C stops everything)", markup=False)
@@ -61,6 +64,12 @@ def _only_one(database: Database) -> Iterator[None]:
         except BusyError as error:
             raise BusyError("`stemma up` runs on these stores already.", "Use that one, or stop it first.") from error
         yield
+
+
+def _end_killed_runs(database: Database, variables: dict[str, str]) -> None:
+    with suppress(BusyError), runs.hold_lock(database):  # busy: then something does run
+        runs.bury_killed(database)
+        subprocess.run([sys.executable, "-m", "orchestration.tidy"], cwd=project_dir(), env=variables, check=True)
 
 
 def _start(host: str, port: int, variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -174,7 +174,12 @@ def open_vectors(settings: Settings, embedder: Source) -> Vectors:
     from stemma.store.vectors_server import ServerVectors, connect
 
     api_key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
-    return ServerVectors(connect(settings.qdrant_url, api_key), f"stemma-{slug}", embedder)
+    return ServerVectors(connect(settings.qdrant_url, api_key), f"stemma-{slug}", embedder, _server(settings.qdrant_url))
+
+
+def _server(url: str) -> str:
+    """The server as errors name it: its host and port, never the user and password that a URL may hold."""
+    return f"Qdrant at {urlsplit(url).netloc.rpartition('@')[2]}"
 
 
 def embedder_slug(name: str) -> str:

@@ -53,8 +53,8 @@ class ServerVectors(Vectors):
 
     points_per_request = 500  # 384 numbers each as JSON: 4 MB, below the server's limit of 32
 
-    def __init__(self, client: QdrantClient, collection: str, source: Source) -> None:
-        super().__init__(f"the Qdrant collection {collection}", source)
+    def __init__(self, client: QdrantClient, collection: str, source: Source, server: str = "Qdrant") -> None:
+        super().__init__(f"the collection {collection} of {server}", source)
         self._client = client
         self._collection = collection
         with _refusals(self.place):
@@ -164,8 +164,8 @@ def _refusals(place: str) -> Iterator[None]:
         yield
     except ResponseHandlingException as error:
         raise StoreError(
-            f"The Qdrant server of {place} cannot be reached: {error}.",
+            f"The server of {place} cannot be reached: {error}.",
             "Start it, or unset STEMMA_QDRANT_URL to use the embedded store.",
         ) from error
     except ApiException as error:
-        raise StoreError(f"The Qdrant server refused {place}: {error}", "Check STEMMA_QDRANT_API_KEY.") from error
+        raise StoreError(f"The server of {place} refused: {error}", "Check STEMMA_QDRANT_API_KEY.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 import psycopg
-import pytest
 
 from assets.dbt import CHECK, MODELS
 from orchestration.definitions import build_defs
@@ -20,9 +19,6 @@ MADE = [MODELS[name].key for name in ("stg_runs", "stg_run_phases", "runs")]
 FILE = dg.AssetKey("duckdb_marts")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="A run of several dbt models, but not all, does not name them to dbt as it should."
-)
 def test_a_failed_dbt_test_keeps_the_marts_from_analysts_now_and_later(
     ingested: Database, resources: dict[str, object]
 ) -> None:
