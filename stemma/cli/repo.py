@@ -62,7 +62,7 @@ def remove(
     with open_database(settings) as database, runs.hold_lock(database):
         removal = registry.remove(database, settings, name)
     # Their vectors go with the next run, which drops whatever has no live pattern.
-    counts = {key: value for key, value in asdict(removal).items() if key != "pattern_ids"}
+    counts = asdict(removal)
     if as_json:
         show.value(counts)
     else:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
 
 import numpy as np
 import polars as pl
@@ -174,7 +175,8 @@ def open_vectors(settings: Settings, embedder: Source) -> Vectors:
     from stemma.store.vectors_server import ServerVectors, connect
 
     api_key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
-    return ServerVectors(connect(settings.qdrant_url, api_key), f"stemma-{slug}", embedder, _server(settings.qdrant_url))
+    client = connect(settings.qdrant_url, api_key)
+    return ServerVectors(client, f"stemma-{slug}", embedder, _server(settings.qdrant_url))
 
 
 def _server(url: str) -> str:
