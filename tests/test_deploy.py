@@ -100,7 +100,7 @@ def test_what_the_file_asks_for_is_in_the_example_and_nothing_else() -> None:
 
 
 def test_every_variable_given_to_stemma_is_one_it_reads() -> None:
-    read_by_dagster = set(re.findall(r"env: (\w+)", (ROOT / "dagster.yaml").read_text()))
+    read_by_dagster = set(re.findall(r"env: (\w+)", (ROOT / "deploy" / "storage.yaml").read_text()))
     assert read_by_dagster == {"STEMMA_DAGSTER_URL", "STEMMA_DAGSTER_DIR"}
     known = {f"STEMMA_{name.upper()}" for name in Settings.model_fields} | read_by_dagster
     for name in ("code", "webserver", "daemon"):
@@ -280,7 +280,7 @@ def test_contributing_needs_no_program_that_setup_does_not_bring() -> None:
 
 
 def test_the_dagster_instance_says_where_its_variables_are_set() -> None:
-    text = (ROOT / "dagster.yaml").read_text()
+    text = (ROOT / "deploy" / "storage.yaml").read_text()
     (named,) = re.findall(r"; (\S+) sets them", text)
     assert all(f"{name}:" in (ROOT / named).read_text() for name in re.findall(r"env: (\w+)", text))
 
