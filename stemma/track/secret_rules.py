@@ -28,7 +28,10 @@ def _rule(name: str, needs: str, pattern: str, source: str, flags: re.RegexFlag 
 _START = r"(?<![A-Za-z0-9_-])"
 
 # Lines of base64, PEM headers, and what surrounds them in source text, escaped strings, diffs and numbered listings.
-_PEM_BODY = r"(?:[A-Za-z0-9+/=\s\\:,.\"'()|→>]|-(?!----))*+"
+# The group's repeat is not possessive, for Python before 3.11.5 loses its place in one that holds an assertion; what
+# follows it may be absent, so it is never gone back into.
+_PEM_RUN = r"[A-Za-z0-9+/=\s\\:,.\"'()|→>]*+"
+_PEM_BODY = rf"{_PEM_RUN}(?:-(?!----){_PEM_RUN})*"
 
 # Names of things that hold secrets, as code, shell, YAML, JSON and headers write them.
 _STEMS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "credential")
@@ -191,10 +194,11 @@ HEADER_RULES = (
     ),
 )
 
-# The value's run is possessive and a match is consumed even when it is then left alone, so the text is read once.
+# Nothing follows the value's run, so it is never gone back into (for why it is not possessive see `_PEM_BODY`), and a
+# match is consumed even when it is then left alone: the text is read once.
 _QUOTED = (
     r"(?:[rbuf]{0,2}(?P<escaped>\\{1,8})?(?P<quote>\"\"\"|'''|[\"'`])"
-    r"(?P<quoted>(?(escaped)(?:(?!(?P=quote))[^\\\r\n]|\\(?![\"'`]))++|(?:(?!(?P=quote))[^\\\r\n]|\\.)++)))"
+    r"(?P<quoted>(?(escaped)(?:(?!(?P=quote))[^\\\r\n]|\\(?![\"'`]))+|(?:(?!(?P=quote))[^\\\r\n]|\\.)+)))"
 )
 _BARE = r"(?P<bare>[^\s\"'`,;&)}\]<>\\]{4,}+)"
 
