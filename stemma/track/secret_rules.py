@@ -31,7 +31,7 @@ _START = r"(?<![A-Za-z0-9_-])"
 # The group's repeat is not possessive, for Python before 3.11.5 loses its place in one that holds an assertion; what
 # follows it may be absent, so it is never gone back into.
 _PEM_RUN = r"[A-Za-z0-9+/=\s\\:,.\"'()|→>]*+"
-_PEM_BODY = rf"{_PEM_RUN}(?:-(?!----){_PEM_RUN})*"
+_PEM_BODY = rf"{_PEM_RUN}(?:-(?!----){_PEM_RUN}){{0,20000}}"
 
 # Names of things that hold secrets, as code, shell, YAML, JSON and headers write them.
 _STEMS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "credential")
@@ -194,11 +194,13 @@ HEADER_RULES = (
     ),
 )
 
-# Nothing follows the value's run, so it is never gone back into (for why it is not possessive see `_PEM_BODY`), and a
-# match is consumed even when it is then left alone: the text is read once.
+# What follows the value's run may be empty, so it is never gone back into (for why it is not possessive see
+# `_PEM_BODY`), and a match is consumed even when it is then left alone: the text is read once. Each step of the run
+# keeps 290 bytes, so it is bounded; a longer value goes on to the next quote or line end.
 _QUOTED = (
     r"(?:[rbuf]{0,2}(?P<escaped>\\{1,8})?(?P<quote>\"\"\"|'''|[\"'`])"
-    r"(?P<quoted>(?(escaped)(?:(?!(?P=quote))[^\\\r\n]|\\(?![\"'`]))+|(?:(?!(?P=quote))[^\\\r\n]|\\.)+)))"
+    r"(?P<quoted>(?(escaped)(?:(?!(?P=quote))[^\\\r\n]|\\(?![\"'`])){1,100000}"
+    r"|(?:(?!(?P=quote))[^\\\r\n]|\\.){1,100000})[^\"'`\r\n]*+))"
 )
 _BARE = r"(?P<bare>[^\s\"'`,;&)}\]<>\\]{4,}+)"
 
