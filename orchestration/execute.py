@@ -18,7 +18,7 @@ from orchestration.definitions import defs
 from orchestration.schedules import partition_range
 from orchestration.tidy import end_killed_runs
 from sensors.ended_runs import record_gates
-from stemma import progress, runs
+from stemma import progress
 from stemma.config import load_settings
 from stemma.errors import StemmaError
 from stemma.git import registry
@@ -62,7 +62,6 @@ def _tags(instance: DagsterInstance, request: dict[str, Any]) -> dict[str, str]:
 def _answer(instance: DagsterInstance, result: ExecuteInProcessResult) -> dict[str, Any]:
     with open_database(load_settings()) as database:
         record_gates(instance, database, result.run_id)
-        runs.begin(database, result.run_id)
     failures = [_failure(event) for event in result.all_events if event.is_step_failure]
     if not result.success and not failures:  # it did not come to a step: a resource could not be opened
         errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events]
