@@ -141,6 +141,7 @@ blobs = Table(
     _required("n_errors", Integer, "Syntax error nodes"),
     _required("n_snippets", Integer, "Definitions found"),
     _required("parse_ms", REAL, "Milliseconds spent on it"),
+    _required("imports", ARRAY(Text), "Distinct modules, packages or headers it imports, as written, sorted"),
     PrimaryKeyConstraint("blob_oid", "extractor_version"),
     comment="One row per distinct file content and extractor version, in however many repositories it stands.",
 )
@@ -173,6 +174,21 @@ snippets = Table(
     PrimaryKeyConstraint("blob_oid", "extractor_version", "ordinal"),
     Index(None, "pattern_id"),
     comment="One row per definition inside one file content.",
+)
+
+snippet_texts = Table(
+    "snippet_texts",
+    metadata,
+    _required("exact_hash", Text, "Its text"),
+    _required("language", Text, "Language it was parsed as"),
+    _required("extractor_version", Text, "Extractor that read it"),
+    _required("parameters", ARRAY(Text), "Names of the parameters, in order; receiver and self included"),
+    _required("modifiers", ARRAY(Text), "async, static, test, abstract, public, const, ... as the language names them"),
+    _required("calls", ARRAY(Text), "Distinct names called, qualified as written, in order of first call"),
+    _required("defines", ARRAY(Text), "Distinct names it binds (variables, fields, inner definitions), in order"),
+    _required("complexity", Integer, "Cyclomatic complexity (McCabe 1976): 1 + decisions"),
+    PrimaryKeyConstraint("exact_hash", "language"),
+    comment="One row per distinct text of a definition: what can be said of it without what is around it.",
 )
 
 occurrences = Table(
@@ -266,9 +282,16 @@ patterns = Table(
     _required("n_tokens", Integer, "Tokens of the normal form"),
     _required("shingles", ARRAY(Integer), "Distinct 32-bit hashes of the normal form's 5-token windows, sorted"),
     _required("sub_tokens", ARRAY(Text), "Distinct sub-tokens of the identifiers, sorted"),
-    _required("is_trivial", Boolean, "Too small to be worth matching"),
+    _required("is_trivial", Boolean, "Too small, or too common a shape, for its equality to mean anything"),
     _required("n_live", Integer, "Live occurrences in source files; 0 means it is only history"),
     _required("n_repositories", Integer, "Repositories with a live occurrence"),
+    _optional(
+        "trivial_reason",
+        Text,
+        "tiny, accessor, constructor, delegate, data or generated; null when it is not trivial",
+    ),
+    _required("structure", Text, "The normal form, one character a token, every identifier the same one"),
+    _required("extractor_version", Text, "Extractor that made it"),
     PrimaryKeyConstraint("pattern_id"),
     Index("patterns_live_idx", "pattern_id", postgresql_where="n_live > 0"),
     comment="One row per normalised content ever seen.",
@@ -292,12 +315,16 @@ matches = Table(
     _required("pattern_b", Text, "The larger id of the pair", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
     _required("clone_type", Text, "type-3 or semantic; equal patterns (Type-1, Type-2) are one pattern, not a pair"),
     _required("score", REAL, "0-1, the weighted mean of the components present"),
-    _optional("structural", REAL, "0-1, Jaccard of 5-token windows of the normal forms; null when either has none"),
+    _optional("structural", REAL, "0-1, share of the two token sequences that aligns; null when either is empty"),
     _optional("lexical", REAL, "0-1, Jaccard of identifier sub-tokens; null when either has none"),
     _optional("semantic", REAL, "0-1, cosine of the embeddings; null when either has no vector"),
     _required("candidate_source", Text, "fingerprint, vector or both"),
     _required("matcher_version", Text, "Matcher, embedder and weights that scored it"),
     _required("matched_at", Timestamp, "When"),
+    _optional("fingerprint", REAL, "0-1, Jaccard of 5-token windows of the normal forms; null when either has none"),
+    _optional("probability", REAL, "0-1, that the two are clones, as calibrated; null under weights of one's own"),
+    _required("confidence", REAL, "0-1, how far the evidence that is present carries"),
+    _optional("note", Text, "Which evidence is absent, and why; null when none is"),
     PrimaryKeyConstraint("pattern_a", "pattern_b"),
     Index(None, "pattern_b"),
     CheckConstraint("pattern_a < pattern_b", name="ordered"),
@@ -327,6 +354,7 @@ families = Table(
     _optional("mean_score", REAL, "Mean score of the matches inside; null when it is one pattern in several places"),
     _required("created_at", Timestamp, "When it was first seen"),
     _required("updated_at", Timestamp, "When its members last changed"),
+    _optional("cohesion", REAL, "0-1, mean score of all pairs of members; null when it is one pattern"),
     PrimaryKeyConstraint("family_id"),
     comment="One row per group of live copies: patterns that match, or one pattern in two or more places.",
 )
@@ -337,9 +365,24 @@ family_members = Table(
     _required("family_id", Text, "Family", ForeignKey("families.family_id", ondelete="CASCADE")),
     _required("pattern_id", Text, "Member", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
     _required("joined_at", Timestamp, "When it joined"),
+    _optional("similarity", REAL, "0-1, score with the medoid; null for the medoid and where they were never matched"),
     PrimaryKeyConstraint("family_id", "pattern_id"),
     Index(None, "pattern_id", unique=True),
     comment="One row per pattern of a family; a pattern is in at most one family.",
+)
+
+pattern_semantics = Table(
+    "pattern_semantics",
+    metadata,
+    _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
+    _required("analyser", Text, "Analyser, its version and what it was asked"),
+    _required("concepts", ARRAY(Text), "Words that tell it from the rest of the corpus, strongest first"),
+    _required("themes", ARRAY(Text), "What kind of work it does, strongest first"),
+    _required("domains", ARRAY(Text), "Fields it belongs to, strongest first"),
+    _required("detail", JSONB, "Evidence: weights of the concepts, what named each theme and domain"),
+    _required("analysed_at", Timestamp, "When"),
+    PrimaryKeyConstraint("pattern_id", "analyser"),
+    comment="One row per pattern under one semantic analyser.",
 )
 
 # --- validation ------------------------------------------------------------------------------------------------

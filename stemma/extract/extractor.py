@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.grammars import Grammar, ParseTimeout, load
-from stemma.extract.normal_form import Walk, exact_hash, is_trivial, pattern_id, sub_tokens, windows
+from stemma.extract.normal_form import Walk, exact_hash, is_trivial, pattern_id, structure, sub_tokens, windows
 from stemma.extract.source import prepare
 from stemma.languages import LANGUAGES
 
@@ -26,12 +26,15 @@ CACHE_BYTES = 64 << 20
 
 Columns = dict[str, list[Any]]
 
-_BLOB = "blob_oid language n_bytes n_lines status reason n_errors n_snippets parse_ms"
+_BLOB = "blob_oid language n_bytes n_lines status reason n_errors n_snippets parse_ms imports"
 _SNIPPET = (
     "blob_oid ordinal parent_ordinal kind name qualified_name duplicate_index start_line end_line start_byte end_byte "
     "signature docstring is_deprecated is_test exact_hash pattern_id n_lines n_tokens"
 )
-_PATTERN = "pattern_id language kind name signature docstring code n_lines n_tokens shingles sub_tokens is_trivial"
+_PATTERN = (
+    "pattern_id language kind name signature docstring code n_lines n_tokens shingles sub_tokens is_trivial "
+    "trivial_reason structure"
+)
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,9 @@ def _extract_file(file: File, limits: Limits, out: Extracted, known: set[str]) -
             reason = "syntax_error" if n_errors else "too_deep" if is_cut else None
             status = "parsed" if reason is None else "partial"
             n_snippets = len(found)
-    row = (
+    row: tuple[Any, ...] = (
         file.blob_oid, grammar.language.name, n_bytes, n_lines, status, reason, n_errors, n_snippets,
-        (time.thread_time() - started) * 1000,
+        (time.thread_time() - started) * 1000, [],
     )  # fmt: skip
     _append(out.blobs, row)
 
@@ -197,7 +200,8 @@ def _pattern(grammar: Grammar, text: bytes, definition: Definition, content: _Co
     return (
         content.pattern_id, grammar.language.name, definition.kind, definition.name, definition.signature,
         definition.docstring, code, n_lines, len(content.tokens), content.shingles, list(content.sub_tokens),
-        is_trivial(len(content.tokens)),
+        is_trivial(len(content.tokens)), "tiny" if is_trivial(len(content.tokens)) else None,
+        structure(content.tokens),
     )  # fmt: skip
 
 

@@ -173,7 +173,7 @@ class _Writer:
             transaction.insert(blobs, blob_rows, "nothing")
             transaction.insert(snippets, snippet_rows, "nothing")
             counters = (pl.lit(0).alias("n_live"), pl.lit(0).alias("n_repositories"))
-            n_patterns = transaction.insert(patterns, pattern_rows.with_columns(counters), "nothing")
+            n_patterns = transaction.insert(patterns, pattern_rows.with_columns(version, *counters), "nothing")
         self._tell(blob_rows, snippet_rows.height, n_patterns)
         if len(self._written) > REMEMBERED_PATTERNS:
             self._written.clear()

@@ -88,6 +88,8 @@ def score_pairs(
         score="score",
         **{name: name for name in WEIGHTS},
         candidate_source="candidate_source",
+        confidence=pl.sum_horizontal(pl.col(name).is_not_null() * weight for name, weight in WEIGHTS.items()),
+        note=pl.when(pl.col("semantic").is_null()).then(pl.lit("no vector: scored by structure and words")),
     )
 
 

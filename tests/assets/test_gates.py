@@ -27,16 +27,18 @@ BAD_ROWS: dict[str, str] = {
     "live_counts_are_true": "UPDATE stemma.patterns SET n_live = n_live + 1",
     "no_pattern_matches_itself": """
         ALTER TABLE stemma.matches DROP CONSTRAINT matches_ordered_check;
-        INSERT INTO stemma.matches SELECT pattern_id, pattern_id, 'type-3', 1, 1, 1, 1, 'both', 'x', now()
+        INSERT INTO stemma.matches SELECT pattern_id, pattern_id, 'type-3', 1, 1, 1, 1, 'both', 'x', now(),
+            1, 1, 1
         FROM stemma.patterns LIMIT 1
     """,
     "matches_keep_to_one_language": """
-        INSERT INTO stemma.matches SELECT min(pattern_id), max(pattern_id), 'type-3', 1, 1, 1, 1, 'both', 'x', now()
+        INSERT INTO stemma.matches SELECT min(pattern_id), max(pattern_id), 'type-3', 1, 1, 1, 1, 'both', 'x', now(),
+            1, 1, 1
         FROM stemma.patterns ON CONFLICT DO NOTHING;
         UPDATE stemma.patterns SET language = 'klingon' WHERE pattern_id = (SELECT min(pattern_a) FROM stemma.matches)
     """,
     "families_are_as_large_as_they_say": """
-        INSERT INTO stemma.families SELECT repeat('f', 32), 'python', pattern_id, 'x', 7, 7, 1, NULL, now(), now()
+        INSERT INTO stemma.families SELECT repeat('f', 32), 'python', pattern_id, 'x', 7, 7, 1, NULL, now(), now(), NULL
         FROM stemma.patterns LIMIT 1
     """,
     "every_live_pattern_was_voted_on": "DELETE FROM stemma.votes",

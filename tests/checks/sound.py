@@ -75,6 +75,9 @@ def _pattern(pattern_id: str) -> dict[str, object]:
         "shingles": [1],
         "sub_tokens": ["f"],
         "is_trivial": False,
+        "trivial_reason": None,
+        "structure": "(",
+        "extractor_version": "1",
         "n_live": 2,
         "n_repositories": 1,
     }
@@ -125,7 +128,7 @@ ROWS: dict[str, list[dict[str, object]]] = {
             "n_lines": 6,
             "status": "parsed",
         }
-        | {"n_errors": 0, "n_snippets": 2, "parse_ms": 1.0}
+        | {"n_errors": 0, "n_snippets": 2, "parse_ms": 1.0, "imports": []}
     ],
     "snippets": [_snippet("f", F, 0), _snippet("g", G, 1)],
     "occurrences": [_occurrence("f", F, 0, 1), _occurrence("f", G, 1, None), _occurrence("g", G, 0, None)],
@@ -133,10 +136,11 @@ ROWS: dict[str, list[dict[str, object]]] = {
     "matches": [
         {"pattern_a": F, "pattern_b": G, "clone_type": "type-3", "score": 0.75, "structural": 0.5, "lexical": 1.0}
         | {"candidate_source": "both", "matcher_version": "1", "matched_at": DAYS[2]}
+        | {"fingerprint": 0.5, "probability": 0.9, "confidence": 1.0, "note": None}
     ],
     "families": [
         {"family_id": F, "language": "python", "medoid_pattern_id": F, "name": "f", "n_patterns": 2, "n_occurrences": 4}
-        | {"n_repositories": 1, "mean_score": 0.75, "created_at": DAYS[1], "updated_at": DAYS[2]}
+        | {"n_repositories": 1, "mean_score": 0.75, "created_at": DAYS[1], "updated_at": DAYS[2], "cohesion": 0.75}
     ],
     "family_members": [{"family_id": F, "pattern_id": pattern, "joined_at": DAYS[1]} for pattern in (F, G)],
     "votes": [

@@ -53,7 +53,15 @@ def _file(repo_id: str, path: str, language: str | None = "python", category: st
 
 def _blob(repo_id: str, path: str, status: str = "parsed", reason: str | None = None) -> dict[str, Any]:
     row = {"blob_oid": f"blob of {repo_id}/{path}", "extractor_version": VERSION, "language": "python", "n_bytes": 10}
-    return row | {"n_lines": 9, "status": status, "reason": reason, "n_errors": 0, "n_snippets": 1, "parse_ms": 1.0}
+    return row | {
+        "n_lines": 9,
+        "status": status,
+        "reason": reason,
+        "n_errors": 0,
+        "n_snippets": 1,
+        "parse_ms": 1.0,
+        "imports": [],
+    }
 
 
 def _place(
@@ -95,6 +103,7 @@ def _snippet(place: dict[str, Any], ordinal: int, start_line: int) -> dict[str, 
 def _pattern(pattern_id: str, *, is_trivial: bool = False) -> dict[str, Any]:
     row = {"pattern_id": pattern_id, "language": "python", "kind": "function", "name": pattern_id, "signature": "s"}
     size = {"code": "c", "n_lines": 3, "n_tokens": 9, "shingles": [1], "sub_tokens": ["a"], "is_trivial": is_trivial}
+    size |= {"trivial_reason": "tiny" if is_trivial else None, "structure": "(", "extractor_version": VERSION}
     return row | size | {"n_live": 0, "n_repositories": 0}
 
 
@@ -192,6 +201,7 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         "matches": [
             {"pattern_a": "save", "pattern_b": "store", "clone_type": "type-3", "score": 0.75, "structural": 0.75}
             | {"candidate_source": "fingerprint", "matcher_version": "1", "matched_at": DAYS[3]}
+            | {"confidence": 1.0}
         ],
         "families": [_family("f1", "parse", 1), _family("f2", "save", 2, 0.75), _family("f3", "run", 1)],
         "family_members": [

@@ -26,6 +26,7 @@ def pattern(name: str, code: str = "", *, n_live: int = 1, is_trivial: bool = Fa
         "pattern_id": content_id(name), "language": "python", "kind": "function", "name": name, "signature": name,
         "docstring": None, "code": code or f"def {name}(): pass", "n_lines": 1, "n_tokens": 30, "shingles": [1, 2],
         "sub_tokens": ["a"], "is_trivial": is_trivial, "n_live": n_live, "n_repositories": min(n_live, 1),
+        "trivial_reason": "tiny" if is_trivial else None, "structure": "", "extractor_version": "1",
     }  # fmt: skip
 
 

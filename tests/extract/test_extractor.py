@@ -29,6 +29,7 @@ def test_a_blob_row_counts_what_was_read() -> None:
         "reason": None,
         "n_errors": 0,
         "n_snippets": 1,
+        "imports": [],
     }
 
 

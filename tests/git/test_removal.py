@@ -31,13 +31,14 @@ def two(ingestion: Ingestion, tmp_path: Path) -> dict[str, GitRepository]:
     for pattern in ("only_left", "only_right", "common", "shared"):
         ingestion.db.execute(
             "INSERT INTO stemma.patterns VALUES ($1, 'python', 'function', 'f', 'f()', NULL, 'code', 1, 9, '{}', '{}', "
-            "false, 1, 1)",
+            "false, 1, 1, NULL, '', '1')",
             [pattern],
         )
         ingestion.db.execute("INSERT INTO stemma.embeddings VALUES ($1, 'lexical', 384, now())", [pattern])
     for content, ids in patterns.items():
         ingestion.db.execute(
-            "INSERT INTO stemma.blobs VALUES ($1, '1', 'python', 9, 2, 'parsed', NULL, 0, 1, 0.1)", [contents[content]]
+            "INSERT INTO stemma.blobs VALUES ($1, '1', 'python', 9, 2, 'parsed', NULL, 0, 1, 0.1, '{}')",
+            [contents[content]],
         )
         for ordinal, pattern in enumerate(ids):
             ingestion.db.execute(

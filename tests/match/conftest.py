@@ -29,6 +29,7 @@ def add_pattern(database: Database) -> Iterator[Callable[..., str]]:
             "pattern_id": letter * 32, "language": "python", "kind": "function", "name": letter, "signature": "",
             "docstring": None, "code": " ".join(words), "n_lines": 1, "n_tokens": 50, "shingles": sorted(shingles),
             "sub_tokens": sorted(words), "is_trivial": False, "n_live": 1, "n_repositories": 1,
+            "trivial_reason": None, "structure": "", "extractor_version": "1",
         }  # fmt: skip
         schema = tables.polars_schema(tables.patterns)
         database.insert(tables.patterns, pl.DataFrame([row | others], schema))
@@ -44,7 +45,7 @@ def add_match(database: Database) -> Iterator[Callable[[str, str, float], None]]
     def add(a: str, b: str, score: float) -> None:
         row = {
             "pattern_a": a * 32, "pattern_b": b * 32, "clone_type": "type-3", "score": score, "structural": score,
-            "lexical": None, "semantic": None, "candidate_source": "fingerprint", "matcher_version": "test",
+            "lexical": None, "semantic": None, "candidate_source": "fingerprint", "matcher_version": "test", "confidence": 1.0,
             "matched_at": datetime.now(UTC),
         }  # fmt: skip
         database.insert(tables.matches, pl.DataFrame([row], tables.polars_schema(tables.matches)))

@@ -33,7 +33,9 @@ def patterns_of(source: str) -> pl.DataFrame:
     columns = extract([file], Limits(10_000_000, 30.0)).patterns
     schema = tables.polars_schema(tables.patterns)
     frame = pl.DataFrame(columns, {name: schema[name] for name in columns})
-    return frame.with_columns(n_live=pl.lit(1), n_repositories=pl.lit(1)).unique("pattern_id")
+    return frame.with_columns(n_live=pl.lit(1), n_repositories=pl.lit(1), extractor_version=pl.lit("1")).unique(
+        "pattern_id"
+    )
 
 
 def with_comments(source: str) -> str:

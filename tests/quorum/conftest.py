@@ -60,6 +60,9 @@ def store(database: Database, *codes: str, language: str = "python", n_live: int
         is_trivial=pl.lit(is_trivial),
         n_live=pl.lit(n_live),
         n_repositories=pl.lit(1),
+        trivial_reason=pl.lit("tiny" if is_trivial else None),
+        structure=pl.lit(""),
+        extractor_version=pl.lit("1"),
     )
     database.insert(patterns, frame.select(list(polars_schema(patterns))))
 

@@ -40,6 +40,7 @@ def test_a_row_comes_back_as_it_went_in(database: Database) -> None:
     row = {"pattern_id": "p", "language": "python", "kind": "function", "name": "é\\N\t\n", "signature": "def f()"}
     row |= {"docstring": None, "code": "x" * 100_000, "n_lines": 1, "n_tokens": 2**31 - 1, "shingles": [-(2**31), 5]}
     row |= {"sub_tokens": [], "is_trivial": True, "n_live": 0, "n_repositories": 0}
+    row |= {"trivial_reason": "tiny", "structure": "()", "extractor_version": "1"}
     frame = pl.DataFrame([row], schema=polars_schema(patterns))
     assert database.insert(patterns, frame) == 1
     assert database.read("SELECT * FROM stemma.patterns").rows(named=True) == [row]
@@ -55,7 +56,8 @@ def test_json_and_numeric_are_read_as_plain_text(database: Database) -> None:
 
 def test_json_goes_in_as_text(database: Database) -> None:
     database.execute(
-        "INSERT INTO stemma.patterns SELECT 'p', 'python', 'function', 'f', '', null, '', 1, 1, '{}', '{}', false, 1, 1"
+        "INSERT INTO stemma.patterns SELECT 'p', 'python', 'function', 'f', '', null, '', 1, 1, '{}', '{}', false, 1, 1, "
+        "null, '', '1'"
     )
     vote = {"pattern_id": "p", "member": "ruff", "member_version": "1", "vote": "fail", "reason": None, "voted_at": NOW}
     database.insert(votes, pl.DataFrame([vote | {"findings": '[{"line": 3}]'}]))
