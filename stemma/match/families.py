@@ -155,6 +155,7 @@ def _family_rows(
         .join(known, on="family_id", how="left")
         .with_columns(
             pl.col("n_repositories").fill_null(0),
+            pl.col("mean_score").alias("cohesion"),
             created_at=pl.col("created_at").fill_null(now),
             updated_at=pl.when(is_changed).then(now).otherwise(pl.col("updated_at")),
         )

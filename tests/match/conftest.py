@@ -45,8 +45,8 @@ def add_match(database: Database) -> Iterator[Callable[[str, str, float], None]]
     def add(a: str, b: str, score: float) -> None:
         row = {
             "pattern_a": a * 32, "pattern_b": b * 32, "clone_type": "type-3", "score": score, "structural": score,
-            "lexical": None, "semantic": None, "candidate_source": "fingerprint", "matcher_version": "test", "confidence": 1.0,
-            "matched_at": datetime.now(UTC),
+            "lexical": None, "semantic": None, "candidate_source": "fingerprint", "matcher_version": "test",
+            "confidence": 1.0, "matched_at": datetime.now(UTC),
         }  # fmt: skip
         database.insert(tables.matches, pl.DataFrame([row], tables.polars_schema(tables.matches)))
 
