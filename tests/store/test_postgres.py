@@ -56,8 +56,8 @@ def test_json_and_numeric_are_read_as_plain_text(database: Database) -> None:
 
 def test_json_goes_in_as_text(database: Database) -> None:
     database.execute(
-        "INSERT INTO stemma.patterns SELECT 'p', 'python', 'function', 'f', '', null, '', 1, 1, '{}', '{}', false, 1, 1, "
-        "null, '', '1'"
+        "INSERT INTO stemma.patterns SELECT 'p', 'python', 'function', 'f', '', null, '', 1, 1, '{}', '{}', false, 1, "
+        "1, null, '', '1'"
     )
     vote = {"pattern_id": "p", "member": "ruff", "member_version": "1", "vote": "fail", "reason": None, "voted_at": NOW}
     database.insert(votes, pl.DataFrame([vote | {"findings": '[{"line": 3}]'}]))
