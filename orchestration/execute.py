@@ -17,10 +17,9 @@ from assets.partitions import REPOSITORIES
 from orchestration.definitions import defs
 from orchestration.schedules import partition_range
 from orchestration.tidy import end_killed_runs
-from sensors.ended_runs import record_gates
+from sensors.ended_runs import cause_of, record_gates
 from stemma import progress
 from stemma.config import load_settings
-from stemma.errors import StemmaError
 from stemma.git import registry
 from stemma.processes import die_with_parent
 from stemma.store import open_database
@@ -79,14 +78,8 @@ def _failure(event: DagsterEvent) -> dict[str, Any]:
 
 
 def _explained(step: str, error: SerializableErrorInfo | None) -> dict[str, Any]:
-    """The error of Stemma's in a chain of causes, with its exit code; without one, the innermost cause."""
-    known = {kind.__name__: kind.exit_code for kind in (StemmaError, *StemmaError.__subclasses__())}
-    while error is not None and error.cause is not None and error.cls_name not in known:
-        error = error.cause
-    if error is None:
-        return {"step": step, "problem": "no reason was given", "hint": "", "exit_code": StemmaError.exit_code}
-    sentence = error.message.strip().removeprefix(f"stemma.errors.{error.cls_name}: ")
-    return {"step": step, "problem": sentence, "hint": "", "exit_code": known.get(error.cls_name or "", 1)}
+    sentence, exit_code = cause_of(error)
+    return {"step": step, "problem": sentence, "hint": "", "exit_code": exit_code}
 
 
 if __name__ == "__main__":

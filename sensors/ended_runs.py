@@ -15,10 +15,11 @@ from dagster import (
     run_failure_sensor,
     run_status_sensor,
 )
-from dagster._core.execution.plan.objects import UserFailureData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from stemma import runs
+from stemma.errors import StemmaError
 from stemma.store.postgres import Database
 from stemma.tables import gate_results
 
@@ -49,20 +50,30 @@ def record_gates(instance: DagsterInstance, database: Database, run_id: str) -> 
     return frame
 
 
+def cause_of(error: SerializableErrorInfo | None) -> tuple[str, int]:
+    """What stopped a step, in one sentence, and its exit code.
+
+    It is the error of Stemma's in the chain of causes, for that one says what to do; without one, the innermost.
+    """
+    known = {kind.__name__: kind.exit_code for kind in (StemmaError, *StemmaError.__subclasses__())}
+    while error is not None and error.cause is not None and error.cls_name not in known:
+        error = error.cause
+    if error is None:
+        return "no reason was given", StemmaError.exit_code
+    sentence = error.message.strip().removeprefix(f"stemma.errors.{error.cls_name}: ")
+    return sentence, known.get(error.cls_name or "", StemmaError.exit_code)
+
+
 def _reason(context: RunFailureSensorContext) -> str:
     """What each failed step said, or what stopped the run before its first."""
-    failures = [event.step_failure_data for event in context.get_step_failure_events()]
-    problems = [_problem(failure.user_failure_data, failure.error) for failure in failures]
+    problems = [_problem(event.step_failure_data) for event in context.get_step_failure_events()]
     stop = context.failure_event.job_failure_data.error
-    return "; ".join(problems) or _problem(None, stop) or context.failure_event.message or "no reason was given"
+    return "; ".join(problems) or (cause_of(stop)[0] if stop else context.failure_event.message) or cause_of(None)[0]
 
 
-def _problem(explained: UserFailureData | None, error: SerializableErrorInfo | None) -> str:
-    if explained and explained.description:
-        return str(explained.description)
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else ""
+def _problem(failure: StepFailureData) -> str:
+    explained = failure.user_failure_data
+    return str(explained.description) if explained and explained.description else cause_of(failure.error)[0]
 
 
 def ended_runs_sensors() -> list[SensorDefinition]:
