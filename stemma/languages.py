@@ -43,7 +43,11 @@ class Language:
     literals: dict[str, str]
     """Nodes that become a placeholder of their type, with all they hold."""
     silent: frozenset[str]
-    """Nodes that say nothing: comments, line continuations, the pieces of a string."""
+    """Nodes that say nothing: comments and line continuations."""
+    pieces: frozenset[str] = frozenset()
+    """Nodes that only the exact tokens keep: the pieces of a string that may hold expressions, its quotes, formats."""
+    markup: frozenset[str] = frozenset()
+    """Literals whose blanks are layout: text between markup tags."""
     interpolated: frozenset[str] = frozenset()
     """Strings that may hold expressions: a placeholder, then the expressions."""
     blocks: frozenset[str] = frozenset()
@@ -90,7 +94,8 @@ _JS_IDENTIFIERS = _words(
     "shorthand_property_identifier_pattern statement_identifier type_identifier"
 )
 _JS_LITERALS = _literals(number="number", string="string jsx_text", bool="true false", regex="regex")
-_JS_SILENT = _words("comment html_comment hash_bang_line string_fragment escape_sequence `")
+_JS_SILENT = _words("comment html_comment hash_bang_line")
+_JS_PIECES = _words("string_fragment escape_sequence `")
 _JS_TERMINATED = _words(
     "expression_statement variable_declaration lexical_declaration return_statement throw_statement break_statement "
     "continue_statement debugger_statement do_statement import_statement export_statement type_alias_declaration "
@@ -107,9 +112,8 @@ LANGUAGES: dict[str, Language] = {
             suffixes=_suffixes(python=".py .pyi .pyw"),
             identifiers=_words("identifier"),
             literals=_literals(number="integer float", bool="true false"),
-            silent=_words(
-                "comment line_continuation string_start string_content string_end type_conversion format_specifier"
-            ),
+            silent=_words("comment line_continuation"),
+            pieces=_words("string_start string_content string_end type_conversion format_specifier"),
             interpolated=_words("string"),
             blocks=_words("block"),
             statement_lists=_words("block module"),
@@ -124,6 +128,8 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_JS_IDENTIFIERS,
             literals=_JS_LITERALS,
             silent=_JS_SILENT,
+            pieces=_JS_PIECES,
+            markup=_words("jsx_text"),
             interpolated=_words("template_string"),
             statement_lists=_words("class_body"),
             terminated=_JS_TERMINATED,
@@ -140,6 +146,8 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_JS_IDENTIFIERS,
             literals=_JS_LITERALS,
             silent=_JS_SILENT,
+            pieces=_JS_PIECES,
+            markup=_words("jsx_text"),
             interpolated=_words("template_string template_literal_type"),
             statement_lists=_words("class_body interface_body object_type"),
             terminated=_JS_TERMINATED,

@@ -182,6 +182,7 @@ snippet_texts = Table(
     _required("exact_hash", Text, "Its text"),
     _required("language", Text, "Language it was parsed as"),
     _required("extractor_version", Text, "Extractor that read it"),
+    _required("token_hash", Text, "Hash of language and tokens as written: equal means Type-1"),
     _required("parameters", ARRAY(Text), "Names of the parameters, in order; receiver and self included"),
     _required("modifiers", ARRAY(Text), "async, static, test, abstract, public, const, ... as the language names them"),
     _required("calls", ARRAY(Text), "Distinct names called, qualified as written, in order of first call"),

@@ -17,7 +17,16 @@ import numpy.typing as npt
 
 from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.grammars import Grammar, ParseTimeout, load
-from stemma.extract.normal_form import Walk, exact_hash, is_trivial, pattern_id, structure, sub_tokens, windows
+from stemma.extract.normal_form import (
+    Walk,
+    exact_hash,
+    is_trivial,
+    pattern_id,
+    structure,
+    sub_tokens,
+    token_hash,
+    windows,
+)
 from stemma.extract.source import prepare
 from stemma.languages import LANGUAGES
 
@@ -35,6 +44,7 @@ _PATTERN = (
     "pattern_id language kind name signature docstring code n_lines n_tokens shingles sub_tokens is_trivial "
     "trivial_reason structure"
 )
+_TEXT = "exact_hash language token_hash parameters modifiers calls defines complexity"
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Extracted:
-    """Columns of the tables of the same names, without `extractor_version`; patterns are distinct."""
+    """Columns of the tables of the same names, without `extractor_version`; patterns and texts are distinct."""
 
     blobs: Columns
     snippets: Columns
     patterns: Columns
+    texts: Columns
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class _Content:
     """What depends on a definition's text alone."""
 
     pattern_id: str
+    token_hash: str
     tokens: list[str]
     shingles: npt.NDArray[np.int32]
     sub_tokens: tuple[str, ...]
@@ -108,7 +120,7 @@ _Found = tuple[Definition, str, _Content]
 
 def extract(files: Sequence[File], limits: Limits) -> Extracted:
     """Read a batch of files. No file can fail it: what cannot be read has status `skipped` and a reason."""
-    out = Extracted(*({name: [] for name in names.split()} for names in (_BLOB, _SNIPPET, _PATTERN)))
+    out = Extracted(*({name: [] for name in names.split()} for names in (_BLOB, _SNIPPET, _PATTERN, _TEXT)))
     known: set[str] = set()
     for file in files:
         _extract_file(file, limits, out, known)
@@ -189,6 +201,9 @@ def _append_found(
         )  # fmt: skip
         _append(out.snippets, row)
         duplicates[place] += 1
+        if exact not in known:
+            known.add(exact)
+            _append(out.texts, (exact, grammar.language.name, content.token_hash, [], [], [], [], 1))
         if content.pattern_id not in known:
             known.add(content.pattern_id)
             _append(out.patterns, _pattern(grammar, text, definition, content, n_lines))
@@ -254,4 +269,11 @@ def _inner(
 
 
 def _content(grammar: Grammar, tokens: list[str], hashes: npt.NDArray[np.int32]) -> _Content:
-    return _Content(pattern_id(grammar.language.name, tokens), tokens, np.unique(hashes), tuple(sub_tokens(tokens)))
+    language = grammar.language.name
+    return _Content(
+        pattern_id(language, tokens),
+        token_hash(language, tokens),
+        tokens,
+        np.unique(hashes),
+        tuple(sub_tokens(tokens)),
+    )

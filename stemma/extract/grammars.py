@@ -42,6 +42,10 @@ class Grammar:
     terminated: frozenset[int]
     blocks: frozenset[int]
     kept_commas: frozenset[int]
+    literals: frozenset[int]
+    """Kinds that become a placeholder other than a string's."""
+    pieces: frozenset[int]
+    markup: frozenset[int]
     lead_in: re.Pattern[str]
     deprecation_marks: re.Pattern[str]
     deprecation_notes: re.Pattern[str]
@@ -94,6 +98,9 @@ def load(name: str) -> Grammar:
         terminated=ids(row.terminated),
         blocks=ids(row.blocks),
         kept_commas=ids(row.kept_commas),
+        literals=ids(frozenset(node for node, literal in row.literals.items() if literal != STRING)),
+        pieces=ids(row.pieces) | frozenset(kind for kind, text in enumerate(kinds) if text in row.pieces),
+        markup=ids(row.markup),
         lead_in=re.compile(row.lead_in),
         deprecation_marks=re.compile(row.deprecation_marks),
         deprecation_notes=re.compile(row.deprecation_notes),
@@ -103,7 +110,7 @@ def load(name: str) -> Grammar:
 
 
 def _action(row: Language, kind: str, is_named: bool) -> str | int:
-    if kind in row.silent:
+    if kind in row.silent or kind in row.pieces:
         return SILENT
     if not is_named:
         return {")": CLOSER, "]": CLOSER, "}": CLOSER, ";": SEPARATOR, ",": SEPARATOR}.get(kind, kind)

@@ -21,7 +21,7 @@ from stemma.git.repository import Repository
 from stemma.languages import EXTRACTOR_VERSION, grammar_of
 from stemma.progress import Phase, phase
 from stemma.store.postgres import Database, Transaction
-from stemma.tables import blobs, patterns, polars_schema, snippets
+from stemma.tables import blobs, patterns, polars_schema, snippet_texts, snippets
 
 BATCH_BYTES = 2 << 20
 BATCH_FILES = 400
@@ -147,10 +147,12 @@ class _Writer:
         self._blobs: list[pl.DataFrame] = []
         self._snippets: list[pl.DataFrame] = []
         self._patterns: list[pl.DataFrame] = []
+        self._texts: list[pl.DataFrame] = []
 
     def add(self, extracted: Extracted) -> None:
         self._blobs.append(_frame(extracted.blobs, polars_schema(blobs)))
         self._snippets.append(_frame(extracted.snippets, polars_schema(snippets)))
+        self._texts.append(_frame(extracted.texts, polars_schema(snippet_texts)))
         new_patterns = _frame(extracted.patterns, polars_schema(patterns))
         self._patterns.append(new_patterns.filter(~pl.col("pattern_id").is_in(self._written)))
         n_files, n_snippets = sum(map(len, self._blobs)), sum(map(len, self._snippets))
@@ -167,11 +169,14 @@ class _Writer:
         pattern_rows = (
             pl.concat(self._patterns).unique("pattern_id", keep="first", maintain_order=True).sort("pattern_id")
         )
+        text_key = ["exact_hash", "language"]
+        text_rows = pl.concat(self._texts).unique(text_key, keep="first", maintain_order=True).sort(text_key)
         with self._db.transaction() as transaction:
             _start_lineage_over(transaction, blob_rows.filter(pl.col("status") != "skipped").select("blob_oid"))
             self._remove_replaced(transaction, blob_rows.select("blob_oid"))
             transaction.insert(blobs, blob_rows, "nothing")
             transaction.insert(snippets, snippet_rows, "nothing")
+            transaction.insert(snippet_texts, text_rows.with_columns(version), "nothing")
             counters = (pl.lit(0).alias("n_live"), pl.lit(0).alias("n_repositories"))
             n_patterns = transaction.insert(patterns, pattern_rows.with_columns(version, *counters), "nothing")
         self._tell(blob_rows, snippet_rows.height, n_patterns)

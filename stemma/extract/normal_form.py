@@ -16,6 +16,10 @@ deeper has another exact hash and the same pattern.
   that need not write one; a comma before a closing bracket is gone unless it has a meaning there (`(a,)`).
 Operators, keywords, brackets and the order of everything stay. The id is over the language and these tokens.
 
+**Exact tokens** (`token_hash`): the same tokens with identifiers and literals as they are written, line ends made LF
+and the blanks of text between markup tags folded. Layout, comments and docstrings change nothing in it; anything else
+does. Equal: Type-1.
+
 **Windows** (`shingles`): 32-bit hashes of every 5 neighbouring tokens, with each identifier as one and the same symbol:
 numbered by first use, one inserted line would renumber, and so change, every window after it. Distinct, sorted; none
 when there are fewer than 5 tokens.
@@ -49,7 +53,7 @@ from stemma.extract.grammars import (
     ParseTimeout,
 )
 from stemma.ids import content_id
-from stemma.languages import STRING
+from stemma.languages import STRING, TEXT
 from stemma.words import split_identifier
 
 WINDOW_TOKENS = 5
@@ -59,6 +63,7 @@ NAME_BYTES = 256
 _FIRST_SYMBOL, _N_SYMBOLS = 0x3400, 0x9FFF - 0x3400 + 1  # CJK ideographs: 27,648 letters of three bytes in a row
 
 _MARK = "\x01"  # begins an identifier's token; no other token begins so
+_TEXT = "\x02"  # stands in a literal's token between its type and its text
 _LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
 _CHECK_EVERY = 4096
 _CACHED_CODES = 100_000
@@ -86,6 +91,8 @@ class _Renaming(dict[str, str]):
         if token[0] == _MARK:
             renamed = f"{_MARK}{self.n_names}"
             self.n_names += 1
+        elif _TEXT in token:
+            renamed = token[: token.index(_TEXT)]
         self[token] = renamed
         return renamed
 
@@ -95,9 +102,19 @@ def pattern_id(language: str, tokens: Sequence[str]) -> str:
     return content_id(language, "\0".join(map(_Renaming().__getitem__, tokens)))
 
 
+def token_hash(language: str, tokens: Sequence[str]) -> str:
+    """Hash of the language and a token sequence as it is written."""
+    return content_id(language, "\0".join(tokens))
+
+
+def _symbol(token: str) -> str:
+    """A token with what is told apart only in its exact form taken away."""
+    return _MARK if token[0] == _MARK else token.partition(_TEXT)[0]
+
+
 class _Codes(dict[str, int]):
     def __missing__(self, token: str) -> int:
-        symbol = _MARK if token[0] == _MARK else token
+        symbol = _symbol(token)
         code = int.from_bytes(blake2b(symbol.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
         if len(self) >= _CACHED_CODES:
             self.clear()
@@ -129,7 +146,7 @@ def shingles(tokens: Sequence[str]) -> npt.NDArray[np.int32]:
 
 class _Symbols(dict[str, str]):
     def __missing__(self, token: str) -> str:
-        symbol = _MARK if token[0] == _MARK else token
+        symbol = _symbol(token)
         if len(symbol) == 1 and "!" <= symbol <= "~":
             character = symbol
         else:
@@ -161,6 +178,12 @@ def bounded_name(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 
 
+def _literal(placeholder: str, text: bytes) -> str:
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return f"{placeholder}{_TEXT}{bounded_name(text)}"
+
+
 class _Identifiers(dict[bytes, str]):
     def __missing__(self, name: bytes) -> str:
         token = _MARK + bounded_name(name)
@@ -172,6 +195,18 @@ class _Identifiers(dict[bytes, str]):
 
 
 _IDENTIFIERS = _Identifiers()
+
+
+def _written(node: Node, source: bytes, pieces: frozenset[int]) -> bytes:
+    """What a string with expressions in it says itself: its pieces, and those that format an expression."""
+    parts: list[bytes] = []
+    for child in node.children:
+        for part in (child,) if child.kind_id in pieces else child.children:
+            if part.kind_id in pieces:
+                parts.append(source[part.start_byte : part.end_byte])
+        if child.kind_id not in pieces:
+            parts.append(b"{}")
+    return b"".join(parts)
 
 
 @dataclass
@@ -209,6 +244,7 @@ class Walk:
         grammar, source, tokens = self.grammar, self.source, self.tokens
         actions, texts, lists, blocks = grammar.actions, grammar.texts, grammar.statement_lists, grammar.blocks
         terminated, kept_commas = grammar.terminated, grammar.kept_commas
+        literals = grammar.literals
         wanted, ready, starts, token_at = self.wanted, self.ready, self._starts, self._token_at
         cursor = root.walk()
         descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
@@ -225,7 +261,11 @@ class Walk:
             kind = node.kind_id
             action = actions[kind] if kind < len(actions) else NAMED  # an error node's kind is 65535
             if action.__class__ is str:
-                emit(action)  # type: ignore[arg-type]
+                if kind in literals:
+                    text = source[node.start_byte : node.end_byte]
+                    emit(_literal(cast(str, action), b" ".join(text.split()) if action == TEXT else text))
+                else:
+                    emit(action)  # type: ignore[arg-type]
             elif action == IDENTIFIER:
                 emit(_IDENTIFIERS[source[node.start_byte : node.end_byte]])
             elif action == NAMED:
@@ -259,8 +299,17 @@ class Walk:
                 if is_listing and len(tokens) > 1 and tokens[-2] in (";", "{"):
                     tokens.pop()
             elif action in (STRING_LITERAL, INTERPOLATED) and not (is_listing and blocks):  # else a docstring
-                if not (tokens and tokens[-1] == STRING) and source[node.start_byte : node.end_byte].strip():
-                    emit(STRING)
+                if action == INTERPOLATED:
+                    text = _written(node, source, grammar.pieces)
+                else:
+                    text = source[node.start_byte : node.end_byte]
+                    if kind in grammar.markup:
+                        text = b" ".join(text.split())
+                if text:
+                    token = _literal(STRING, text)
+                    if tokens and tokens[-1].startswith(STRING):
+                        token = tokens.pop() + token.removeprefix(STRING)
+                    emit(token)
                 if action == INTERPOLATED and descend():
                     kinds.append(kind)
                     is_listing = False

@@ -44,7 +44,14 @@ def tokens(language: str, text: str) -> list[str]:
     source = text.encode()
     walk = Walk(grammar, source, lambda: False)
     walk.add(grammar.parse(source, lambda: False).root_node)
-    return walk.tokens
+    return [token.partition("\x02")[0] for token in walk.tokens]
+
+
+def exact(language: str, text: str) -> str:
+    """Hash of the exact tokens of the first definition."""
+    extracted = read(language, text)
+    by_text = dict(zip(extracted.texts["exact_hash"], extracted.texts["token_hash"], strict=True))
+    return str(by_text[extracted.snippets["exact_hash"][0]])
 
 
 def renamed(text: str, names: dict[str, str]) -> str:
@@ -64,6 +71,7 @@ def test_layout_and_comments_do_not_change_the_pattern(language: str, indent: st
     mark = "#" if language == "python" else "//"
     laid_out = TEXTS[language].replace("\t", indent).replace("\n", f"  {mark} {comment}\n" + "\n" * gap)
     assert pattern(language, laid_out) == pattern(language, TEXTS[language])
+    assert exact(language, laid_out) == exact(language, TEXTS[language])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -72,6 +80,37 @@ def test_layout_and_comments_do_not_change_the_pattern(language: str, indent: st
 def test_consistent_renaming_does_not_change_the_pattern(language: str, new: list[str]) -> None:
     text = renamed(TEXTS[language], dict(zip(NAMES, new, strict=True)))
     assert pattern(language, text) == pattern(language, TEXTS[language])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("old", "new"), [("SECOND", "OTHER"), ("7", "8"), ('"s"', '"t"'), ("> 7", "< 7")])
+def test_another_name_literal_or_operator_changes_the_exact_tokens(language: str, old: str, new: str) -> None:
+    text = TEXTS[language].replace(old, new)
+    assert text != TEXTS[language]
+    assert exact(language, text) != exact(language, TEXTS[language])
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "other", "is_same"),
+    [
+        ("python", "def f(): return f'a{b}'\n", "def f(): return f'c{b}'\n", False),
+        ("python", "def f(): return f'{b:>3}'\n", "def f(): return f'{b:<3}'\n", False),
+        ("python", "def f(): return f'{b!r}'\n", "def f(): return f'{b!s}'\n", False),
+        ("python", "def f(): return f'{b+1}'\n", "def f():\n  return f'{b + 1}' # c\n", True),
+        ("python", "def f():\n  'Doc.'\n  g()\n", "def f():\n  'Another.'\n  g()\n", True),
+        ("javascript", "function f() { return `a${b}` }\n", "function f() { return `c${b}` }\n", False),
+        ("javascript", "function f() { return `a${b+1}` }\n", "function f() {\n  return `a${b + 1}`;\n}\n", True),
+        ("tsx", "const f = () => <a>one two</a>;", "const f = () =>\n  <a>\n    one\n    two\n  </a>;", True),
+        ("tsx", "const f = () => <a>one two</a>;", "const f = () => <a>one three</a>;", False),
+        ("c", "void f() {\n#define A (1  + 2)\n}\n", "void f() {\n#define A (1 + 2)\n}\n", True),
+        ("c", "void f() {\n#define A (1 + 2)\n}\n", "void f() {\n#define A (1 + 3)\n}\n", False),
+    ],
+)
+def test_what_a_string_says_is_in_the_exact_tokens_and_its_layout_is_not(
+    language: str, text: str, other: str, is_same: bool
+) -> None:
+    assert pattern(language, text) == pattern(language, other)
+    assert (exact(language, text) == exact(language, other)) is is_same
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

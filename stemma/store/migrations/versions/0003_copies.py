@@ -45,6 +45,11 @@ def upgrade() -> None:
         _required("exact_hash", sa.Text(), "Its text"),
         _required("language", sa.Text(), "Language it was parsed as"),
         _required("extractor_version", sa.Text(), "Extractor that read it"),
+        _required(
+            "token_hash",
+            sa.Text(),
+            "Hash of language and tokens as written: equal means Type-1",
+        ),
         _required("parameters", Texts, "Names of the parameters, in order; receiver and self included"),
         _required("modifiers", Texts, "async, static, test, abstract, public, const, ... as the language names them"),
         _required("calls", Texts, "Distinct names called, qualified as written, in order of first call"),
