@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from stemma.embed.base import Embedder, present
+from stemma.embed.texts import pattern_texts
 from stemma.progress import phase
 from stemma.store.postgres import Database
 from stemma.store.vectors import INTEGER_FIELDS, KEYWORD_FIELDS, Vectors
@@ -96,12 +97,6 @@ def embed_patterns(db: Database, vectors: Vectors, embedder: Embedder) -> dict[s
         "n_mended": n_mended,
         "without_vector": n_absent,
     }
-
-
-def pattern_texts(patterns: pl.DataFrame) -> list[str]:
-    """What is embedded of each pattern: name, docstring or leading comment, and code, its signature included."""
-    text = pl.concat_str(pl.col("name"), pl.col("docstring").fill_null(""), pl.col("code"), separator="\n")
-    return patterns.select(text.alias("text"))["text"].to_list()
 
 
 def _embed_batch(db: Database, vectors: Vectors, embedder: Embedder, batch: pl.DataFrame) -> int:
