@@ -58,6 +58,8 @@ class Language:
     """Nodes that end a statement wherever they stand."""
     kept_commas: frozenset[str] = frozenset()
     """Nodes in which a comma before the closing bracket has a meaning."""
+    lost_in: frozenset[str] = frozenset()
+    """Kinds no `function_definition` stands in: found there, the parser had lost its way in what is around it."""
     lead_in: str = r"(?!)"
     """What may stand between a leading comment and the definition's first byte."""
     deprecation_marks: str = r"(?!)"
@@ -215,6 +217,7 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_C_IDENTIFIERS,
             literals=_C_LITERALS,
             silent=_words("comment \n"),
+            lost_in=_words("function method struct enum"),
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
             test_names=_C_TESTS,
@@ -229,6 +232,7 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_C_IDENTIFIERS,
             literals=_C_LITERALS,
             silent=_words("comment \n"),
+            lost_in=_words("function method"),  # a class inside a function has methods
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
             test_names=_C_TESTS,

@@ -1,0 +1,81 @@
+"""What stands before a definition and belongs to it: its attributes, and the comment that documents it.
+
+The documentation inside a definition is Python's docstring, read in `definitions`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+from inspect import cleandoc
+
+from tree_sitter import Node
+
+DOCSTRING_CHARS = 4_000
+_COMMENT_EDGE = re.compile(
+    r"^[ \t]*(?:/\*+!?|\*+/|\*|//[/!]*<?|#+|=begin\b|=end\b)?[ \t]?|[ \t]*\*+/[ \t]*$", re.MULTILINE
+)
+_LINE_BYTES = 1_000
+_INNER_COMMENTS = (b"//!", b"/*!<", b"///<", b"#!")  # they speak of what is around or before them
+_BEFORE_COMMENTS = (b"#[", b"@", b"{")  # an attribute, or the bracket that opens a list
+
+
+@lru_cache(maxsize=4_096)  # versions of one file repeat theirs
+def documentation(text: str) -> str | None:
+    """The text of a docstring or comment, its indentation folded; None when nothing is left."""
+    return cleandoc(text).strip()[:DOCSTRING_CHARS] or None
+
+
+class Leading:
+    """The comments and attributes of a file, by where they end."""
+
+    def __init__(self, nodes: list[Node], source: bytes, lead_in: re.Pattern[str]) -> None:
+        nodes.sort(key=lambda node: node.end_byte)
+        self._nodes = nodes
+        self._ends = [node.end_byte for node in nodes]
+        self._source = source
+        self._lead_in = lead_in
+
+    def before(self, start: int) -> tuple[list[Node], str | None]:
+        """The attributes that belong to the definition that starts there, and the comment right before it."""
+        start = self._anchor(start)
+        attributes: list[Node] = []
+        comments: list[Node] = []
+        position = bisect_right(self._ends, start) - 1
+        while position >= 0:
+            candidate = self._nodes[position]
+            if not self._stands_before(candidate, start):
+                break
+            (attributes if "comment" not in candidate.type else comments).append(candidate)
+            start = candidate.start_byte
+            position -= 1
+        return attributes[::-1], self._text(comments[::-1])
+
+    def _stands_before(self, node: Node, start: int) -> bool:
+        """Alone on its lines, and with no blank line between it and `start`."""
+        if start - node.end_byte > _LINE_BYTES:
+            return False
+        tail = self._source[max(node.end_byte - 2, node.start_byte) : node.end_byte]  # some end with their line's end
+        gap = tail[len(tail.rstrip()) :] + self._source[node.end_byte : start]
+        if gap.strip() or gap.count(b"\n") > 1 or self._source.startswith(_INNER_COMMENTS, node.start_byte):
+            return False
+        before = self._line_before(node.start_byte).strip()
+        return not before or before.startswith(_BEFORE_COMMENTS)
+
+    def _anchor(self, start: int) -> int:
+        lead = self._lead_in.search(self._line_before(start).decode("utf-8", "replace"))
+        return start - len(lead.group().encode()) if lead else start
+
+    def _line_before(self, start: int) -> bytes:
+        """The line up to `start`: at most a thousand bytes of it, for a file may be one line."""
+        reach = max(0, start - _LINE_BYTES)
+        return self._source[max(self._source.rfind(b"\n", reach, start) + 1, reach) : start]
+
+    def _text(self, comments: list[Node]) -> str | None:
+        if not comments:
+            return None
+        limit = 4 * DOCSTRING_CHARS
+        texts = (self._source[node.start_byte : min(node.end_byte, node.start_byte + limit)] for node in comments)
+        text = "\n".join(text.decode("utf-8", "replace").rstrip() for text in texts)
+        return documentation(_COMMENT_EDGE.sub("", text[:limit]))
