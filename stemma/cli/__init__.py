@@ -7,34 +7,65 @@ Exit codes: 0 done, 1 unforeseen failure, 2 wrong usage or setting, 3 a reposito
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
 from rich.markup import escape
 
-from stemma.cli import ask, doctor, repo, run, up
 from stemma.cli.show import errors, plain
 from stemma.errors import StemmaError
 
-app = typer.Typer(
-    name="stemma",
-    help="The family tree of code: which pieces are copies of which, whether they are any good, where each came from.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog=" ".join((__doc__ or "").split("Exit codes:")[1].split()).join(("Exit codes: ", "")),
-)
-app.add_typer(repo.app, name="repo")
-for command in (run.run, run.status, up.up, ask.families, ask.lineage, ask.verdict, doctor.doctor):
-    app.command()(command)
+COMMANDS = {
+    "repo": "repo",
+    "run": "run",
+    "status": "run",
+    "up": "up",
+    "families": "ask",
+    "lineage": "ask",
+    "verdict": "ask",
+    "doctor": "doctor",
+    "sql": "ask",
+}
+"""Module of each command, in the order help shows them. The function is called as the command is, `-` written `_`."""
+
 # A query may begin with a comment, which looks like an option.
-app.command(context_settings={"ignore_unknown_options": True})(ask.sql)
+_CONTEXTS: dict[str, dict[str, Any]] = {"sql": {"ignore_unknown_options": True}}
+
+
+def build(wanted: str | None = None) -> typer.Typer:
+    """The command line: whole, or with the one command that was asked for. All of them are a second of imports."""
+    app = typer.Typer(
+        name="stemma",
+        help="The family tree of code: which pieces are copies of which, whether they are any good, where each came "
+        "from.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        epilog=" ".join((__doc__ or "").split("Exit codes:")[1].split()).join(("Exit codes: ", "")),
+    )
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        module = import_module(f"stemma.cli.{COMMANDS[name]}")
+        if name == COMMANDS[name] and hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name, context_settings=_CONTEXTS.get(name))(getattr(module, name.replace("-", "_")))
+    if wanted in COMMANDS:  # a single command would otherwise be the program itself
+        app.callback()(lambda: None)
+    return app
 
 
 def main() -> None:
     """Run the command line; every foreseen error is one sentence on standard error and its own exit code."""
     try:
-        app()
+        build(sys.argv[1] if len(sys.argv) > 1 else None)()
     except StemmaError as error:
         errors.print(f"[red]Error:[/] {escape(plain(error.problem))}", highlight=False)
         if error.hint:
             errors.print(f"[dim]Next:[/] {escape(plain(error.hint))}", highlight=False)
         sys.exit(error.exit_code)
+
+
+def __getattr__(name: str) -> typer.Typer:
+    if name == "app":  # the whole of it, for whoever asks what commands there are
+        return build()
+    raise AttributeError(name)
