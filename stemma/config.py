@@ -6,11 +6,12 @@ What a setting does lives in the room that reads it.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +20,9 @@ from pydantic_settings import (
 )
 
 from stemma.errors import ConfigError
+
+COMPONENTS = ("structural", "fingerprint", "lexical", "semantic")
+"""Of the score of a match; what each is, is said in `match.scores`."""
 
 CONFIG_FILE = "stemma.toml"
 CONFIG_FILE_VARIABLE = "STEMMA_CONFIG_FILE"
@@ -59,13 +63,31 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:11434/v1", description="OpenAI-compatible endpoint of the `openai:` embedder."
     )
     openai_api_key: SecretStr | None = Field(default=None, description="API key of that endpoint.")
+    semantic_analyser: str = Field(
+        default="offline",
+        description="`offline` (built in), or `http:<url>`: the patterns' code is sent there, and nowhere else.",
+    )
+    semantic_api_key: SecretStr | None = Field(default=None, description="Bearer key of that analyser.")
+    remote_timeout_s: float = Field(
+        default=60.0, gt=0, description="Seconds one request to an outside embedder or analyser may take."
+    )
+    remote_cache_mib: int = Field(
+        default=1024, gt=0, description="MiB of answers of outside embedders and analysers that are kept."
+    )
     max_file_bytes: int = Field(
         default=5_000_000, gt=0, description="Files larger than this many bytes are named and not parsed."
     )
     parse_timeout_s: float = Field(default=10.0, gt=0, description="Seconds one file may take to parse.")
     workers: int = Field(default=0, ge=0, description="Processes for parsing and analysis; 0 means one per core.")
-    match_threshold: float = Field(
-        default=0.7, gt=0, le=1, description="Pairs of patterns scoring at least this are copies of each other."
+    match_threshold: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Pairs of patterns scoring at least this are copies; by default as calibrated, by their size.",
+    )
+    match_weights: Mapping[str, float] | None = Field(
+        default=None,
+        description="Weights of a match's components in place of the calibrated ones; they need a `match_threshold`.",
     )
     member_timeout_s: float = Field(
         default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
@@ -75,6 +97,19 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("match_weights")
+    @classmethod
+    def _weigh(cls, value: Mapping[str, float] | None, others: ValidationInfo) -> Mapping[str, float] | None:
+        if value is None:
+            return None
+        if not set(value) <= set(COMPONENTS):
+            raise ValueError(f"the components are {', '.join(COMPONENTS)}")
+        if min(value.values(), default=0) < 0 or sum(value.values()) <= 0:
+            raise ValueError("weights are not negative, and not all 0")
+        if others.data.get("match_threshold") is None:
+            raise ValueError("they need a match_threshold beside them, for the calibrated one goes by other weights")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -338,6 +338,7 @@ matched_patterns = Table(
     _required("pattern_id", Text, "Pattern", ForeignKey("patterns.pattern_id", ondelete="CASCADE")),
     _required("matcher_version", Text, "Matcher, embedder and weights that matched it"),
     _required("matched_at", Timestamp, "When"),
+    _required("sketch", ARRAY(Integer), "Fingerprints it was found by: later patterns are held against them"),
     PrimaryKeyConstraint("pattern_id"),
     comment="One row per live pattern that was matched against all others; absent: still to be matched.",
 )

@@ -1,6 +1,6 @@
 """Which live patterns are copies of each other: new ones against all, old pairs not looked at again.
 
-How pairs are found is said in `candidates`, how alike they are in `scores`, which hang together in `families`.
+What is compared lives in `pairs`, which hang together in `families`; here is what is read for it and written of it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from stemma.config import Settings
-from stemma.match.candidates import SKETCH, Fingerprints, near_pairs
-from stemma.match.kinds import groups_of
-from stemma.match.pairs import can_reach, pairs_of, score_pairs
-from stemma.match.scores import WEIGHTS
+from stemma.match.calibration import calibration
+from stemma.match.candidates import Fingerprints, Sketches, in_order, scope_numbers, sketch
+from stemma.match.neighbours import near_pairs
+from stemma.match.pairs import BATCH, Pairs, matching, merged
+from stemma.match.scores import Contents, Matrix, Rows, contents_of
 from stemma.progress import phase
 from stemma.store.postgres import Database
 from stemma.store.vectors import Vectors
@@ -23,9 +24,9 @@ from stemma.tables import matched_patterns, matches
 
 logger = logging.getLogger(__name__)
 
-MATCHER = "bottom64-1"
+MATCHER = "runs12-1"
 NO_VECTORS = "no vectors"
-BATCH = 2_000  # new patterns scored and committed together
+SKETCHED = 100_000  # patterns whose token sequences are read at once: about 50 MB
 NOTE_NO_VECTORS = "No vectors: matched by structure and words alone. The next run with vectors matches these again."
 
 # A pattern that died and lives again is new again: those that came meanwhile were not matched with it.
@@ -43,15 +44,21 @@ SELECT count(*) AS n FROM stemma.patterns AS p LEFT JOIN stemma.matched_patterns
 WHERE p.n_live > 0 AND NOT p.is_trivial AND {IS_NEW}
 """
 LIVE = f"""
-SELECT p.pattern_id, p.language, p.kind, {IS_NEW} AS is_new, p.shingles[1:{SKETCH}] AS sketch,
-       cardinality(p.shingles)::bigint AS structural, cardinality(p.sub_tokens)::bigint AS lexical
+SELECT p.pattern_id, p.language, p.kind, p.n_tokens::bigint AS n_tokens, {IS_NEW} AS is_new, m.sketch
 FROM stemma.patterns AS p LEFT JOIN stemma.matched_patterns AS m USING (pattern_id)
 WHERE p.n_live > 0 AND NOT p.is_trivial
+"""
+STRUCTURES = """
+SELECT p.structure FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id) ORDER BY w.row
+"""
+CONTENTS = """
+SELECT p.structure, p.shingles, p.sub_tokens
+FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id) ORDER BY w.row
 """
 
 
 def matcher_version(settings: Settings, embedder_name: str | None) -> str:
-    """What a match depends on besides its patterns: matcher, weights, threshold, embedder (None: no vectors)."""
+    """What a match depends on besides its patterns: matcher, calibration or weights, threshold, embedder."""
     return f"{_without_embedder(settings)}[{embedder_name or NO_VECTORS}]"
 
 
@@ -77,46 +84,90 @@ def update_matches(db: Database, vectors: Vectors | None, settings: Settings) ->
         counts["note"] = NOTE_NO_VECTORS
         logger.warning(NOTE_NO_VECTORS)
     if n_new:
-        n_matches, n_candidates = _match_new(db, vectors, _read_live(db, valid), version, settings.match_threshold)
+        live = db.read(LIVE, [valid])
+        n_matches, n_candidates = _match_new(db, vectors, live, version, settings)
         counts |= {"n_matches": n_matches, "candidates": n_candidates}
     return counts
 
 
 def _without_embedder(settings: Settings) -> str:
-    weights = " ".join(f"{name}={weight:g}" for name, weight in WEIGHTS.items())
-    return f"{MATCHER} {weights} threshold={settings.match_threshold:g} "
-
-
-def _read_live(db: Database, valid: str) -> pl.DataFrame:
-    """The live frame, sorted by scope and sketch: near copies stand together, so batches read few others."""
-    live = db.read(LIVE, [valid])
-    groups = groups_of(live["kind"].unique())
-    smallest = [pl.col("sketch").list.get(i, null_on_oob=True).alias(f"s{i}") for i in range(4)]
-    scope = pl.concat_str("language", pl.lit(" "), pl.col("kind").replace_strict(groups, return_dtype=pl.String))
-    frame = live.with_columns(scope.alias("scope"), *smallest)
-    return frame.sort("scope", "s0", "s1", "s2", "s3", "pattern_id").drop("s0", "s1", "s2", "s3")
+    weights = settings.match_weights
+    learned = f"calibration={calibration().version}"
+    own = "" if weights is None else " weights=" + ",".join(f"{name}:{weights[name]:g}" for name in sorted(weights))
+    threshold = "calibrated" if settings.match_threshold is None else f"{settings.match_threshold:g}"
+    return f"{MATCHER} {learned}{own} threshold={threshold} "
 
 
 def _match_new(
-    db: Database, vectors: Vectors | None, live: pl.DataFrame, version: str, threshold: float
+    db: Database, vectors: Vectors | None, live: pl.DataFrame, version: str, settings: Settings
 ) -> tuple[int, int]:
     """Score and write batch by batch; a pair belongs to the batch of the later of its two patterns."""
     is_new = live["is_new"].to_numpy()
-    batches = np.where(is_new, (np.cumsum(is_new) - 1) // BATCH, -1).astype(np.int32)
-    near = near_pairs(vectors, live, is_new) if vectors else np.empty(0, np.int64)
-    batch_of_near = np.maximum(batches[near // len(live)], batches[near % len(live)])
-    fingerprints = Fingerprints(live, is_new)
+    scopes, sketches = scope_numbers(live), _sketches(db, live)
+    batches = np.full(len(live), -1, np.int32)
+    new = in_order(scopes, sketches)  # so that a batch reads few others
+    new = new[is_new[new]]
+    batches[new] = np.arange(len(new)) // BATCH
+    near = near_pairs(vectors, live, is_new) if vectors else (np.empty(0, np.int64), np.empty(0, np.int64))
+    batch_of_near = np.maximum(batches[near[0]], batches[near[1]])
+    fingerprints = Fingerprints(scopes, sketches, batches)
     n_matches = n_candidates = 0
-    with phase("match", total=int(is_new.sum()), unit="patterns") as progress:
-        for batch in range(batches.max() + 1):
-            pairs = pairs_of(live, fingerprints.pairs(batches, batch), near[batch_of_near == batch])
-            pairs = pairs.where(can_reach(live, pairs, threshold, has_vectors=vectors is not None))
-            scored = score_pairs(db, vectors, live, pairs, threshold)
+    with phase("match", total=len(new), unit="patterns") as progress:
+        for batch in range(int(batches.max()) + 1):
+            shared = fingerprints.pairs(batch)
+            close = (near[0][batch_of_near == batch], near[1][batch_of_near == batch])
+            pairs = merged(len(live), shared, close)
+            scored = _scored(db, vectors, live, pairs, settings)
             seen = {"matcher_version": pl.lit(version), "matched_at": pl.lit(datetime.now(UTC))}
-            done = live.filter(pl.Series(batches == batch)).select("pattern_id", **seen)
+            done = np.flatnonzero(batches == batch)
+            rows = live[done].select("pattern_id", sketch=sketches.lists(done)).with_columns(**seen)
             with db.transaction() as transaction:
                 n_matches += transaction.insert(matches, scored.with_columns(**seen), "update")
-                transaction.insert(matched_patterns, done, "update")
-            n_candidates += len(pairs.a)
-            progress.advance(len(done))
+                transaction.insert(matched_patterns, rows, "update")
+            n_candidates += len(pairs)
+            progress.advance(len(rows))
     return n_matches, n_candidates
+
+
+def _sketches(db: Database, live: pl.DataFrame) -> Sketches:
+    """Fingerprints of all live patterns: of old ones as they were matched, of new ones from their token sequences."""
+    is_new = live["is_new"].to_numpy()
+    new = live.filter(pl.Series(is_new))["pattern_id"]
+    made = []
+    for start in range(0, len(new), SKETCHED):
+        wanted = pl.DataFrame({"pattern_id": new[start : start + SKETCHED]}).with_row_index("row")
+        with db.transaction() as transaction, transaction.staged("wanted", wanted) as name:
+            made.append(sketch(transaction.read(STRUCTURES.format(name))["structure"]))
+    return Sketches.joined(is_new, made, live["sketch"])
+
+
+def _scored(
+    db: Database, vectors: Vectors | None, live: pl.DataFrame, pairs: Pairs, settings: Settings
+) -> pl.DataFrame:
+    """Rows of `matches` for the pairs that match, without version and time; only the rows they name are read."""
+    rows = np.unique(np.concatenate([pairs.a, pairs.b]))
+    ids = live["pattern_id"].gather(rows)
+    pairs = Pairs(np.searchsorted(rows, pairs.a), np.searchsorted(rows, pairs.b), pairs.is_shared, pairs.is_near)
+    contents = _read_contents(db, vectors, ids)
+    return matching(ids, contents, pairs, settings.match_threshold, settings.match_weights)
+
+
+def _read_contents(db: Database, vectors: Vectors | None, ids: pl.Series) -> Contents:
+    """Contents and vectors in the order of `ids`."""
+    wanted = pl.DataFrame({"pattern_id": ids}).with_row_index("row")
+    with db.transaction() as transaction, transaction.staged("wanted", wanted) as name:
+        contents = transaction.read(CONTENTS.format(name))
+    return contents_of(contents, _matrix(vectors, ids) if vectors else None)
+
+
+def _matrix(vectors: Vectors, ids: pl.Series) -> Matrix:
+    """Vectors in the order of `ids`, zeros where there is none."""
+    known, found = vectors.fetch(ids.to_list())
+    matrix = np.zeros((len(ids), vectors.dimensions), np.float32)
+    places: Rows = (
+        pl.DataFrame({"id": known}, {"id": pl.String()})
+        .join(pl.DataFrame({"id": ids, "row": np.arange(len(ids))}), on="id", how="left", maintain_order="left")["row"]
+        .to_numpy()
+    )
+    matrix[places] = found
+    return matrix

@@ -1,96 +1,129 @@
-"""How alike a pair of patterns is: structural, lexical and semantic, each kept, and their weighted mean.
+"""How alike a pair of patterns is: structure, windows, words and vectors, each kept, and their weighted mean.
 
-Which pairs are scored is said in `candidates`. Absent evidence is NaN here and null in the table, never 0 or 1.
+Which pairs are scored is said in `candidates`, what a score is worth in `calibration`. Absent evidence is NaN here and
+null in the table, never 0 or 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
+from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 Scores = NDArray[np.float32]
 Rows = NDArray[np.int64]
+Matrix = NDArray[np.float32]
 
-WEIGHTS = {"structural": 0.7, "lexical": 0.1, "semantic": 0.2}
-"""First form, chosen on 9,785 functions of installed packages and edited copies of them, to be learned later. Structure
-weighs most: where identifiers are renamed too, lexical and semantic fall to .15 and .3, structural stays at .8."""
-
-TYPE_3_STRUCTURAL = 0.3
-"""From here on a match is Type-3, a copy with edits, and below it semantic. Of random pairs of functions one in a
-thousand reaches .27."""
-
-LOOKUPS = 4_000_000  # set elements compared at once: about 100 MB
-PAIRS = 50_000  # pairs of vectors multiplied at once: 150 MB at 384 dimensions
+ELEMENTS = 4_000_000  # of sets or vectors compared at once: about 100 MB
+STRINGS = 100_000  # aligned at once
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Sets of integers, one per row: row r holds values[offsets[r]:offsets[r + 1]], sorted and distinct."""
+    """Sets of integers, one per row, as the rows of a sparse matrix of ones."""
 
-    offsets: Rows
-    values: NDArray[np.uint32]
+    members: csr_array
 
     @property
     def sizes(self) -> Rows:
-        return np.diff(self.offsets)
+        sizes: Rows = np.diff(self.members.indptr).astype(np.int64)
+        return sizes
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What there is to compare of each row of a patterns frame."""
+
+    structures: NDArray[np.object_]
+    lengths: Rows
+    windows: Sets
+    words: Sets
+    matrix: Matrix | None
+    has_vector: NDArray[np.bool_]
+
+
+def contents_of(patterns: pl.DataFrame, matrix: Matrix | None = None) -> Contents:
+    """The contents of a patterns frame and of the vectors of its rows, where there are any (a row of zeros is none)."""
+    structures = patterns["structure"].fill_null("")
+    return Contents(
+        structures.to_numpy(),
+        structures.str.len_chars().to_numpy().astype(np.int64),
+        sets_of(patterns["shingles"]),
+        sets_of(patterns["sub_tokens"]),
+        matrix,
+        np.zeros(len(patterns), np.bool_) if matrix is None else np.any(matrix != 0, axis=1),
+    )
 
 
 def sets_of(column: pl.Series) -> Sets:
-    """The sets of a list column of integers or texts. Texts are numbered as they come: compare within one column."""
-    n_values = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+    """The sets of a list column of integers or texts. Texts go by their 63-bit hashes, which hold in this process."""
+    sizes = column.list.len().fill_null(0).to_numpy().astype(np.int64)
     flat = column.explode(empty_as_null=False, keep_nulls=False)
     if flat.dtype == pl.String:
-        codes = flat.rank("dense").to_numpy().astype(np.uint32)
+        codes = (flat.hash().to_numpy() >> np.uint64(1)).astype(np.int64)
     else:
-        codes = flat.cast(pl.Int32).to_numpy().view(np.uint32)
-    rows = np.repeat(np.arange(len(column), dtype=np.int64), n_values)
-    keys = np.sort(rows << 32 | codes)
-    keys = keys[np.diff(keys, prepend=-1) != 0]
-    offsets = np.searchsorted(keys >> 32, np.arange(len(column) + 1))
-    return Sets(offsets.astype(np.int64), (keys & 0xFFFFFFFF).astype(np.uint32))
+        codes = flat.cast(pl.Int32).to_numpy().view(np.uint32).astype(np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    members = csr_array((np.ones(len(codes), np.int32), codes, offsets), shape=(len(column), np.iinfo(np.int64).max))
+    members.sum_duplicates()
+    return Sets(members)
+
+
+def aligned(contents: Contents, a: Rows, b: Rows) -> Scores:
+    """2 * LCS / (m + n) of the token sequences of each pair, LCS their longest common subsequence; NaN where one is
+    empty."""
+    result = np.full(len(a), np.nan, np.float32)
+    for start in range(0, len(a), STRINGS):
+        part = slice(start, start + STRINGS)
+        one, other = contents.structures[a[part]], contents.structures[b[part]]
+        result[part] = cpdist(one, other, scorer=Indel.normalized_similarity, dtype=np.float32, workers=1)
+    result[(contents.lengths[a] == 0) | (contents.lengths[b] == 0)] = np.nan
+    return result
 
 
 def jaccard(sets: Sets, a: Rows, b: Rows) -> Scores:
     """|A and B| / |A or B| of each pair of rows; NaN where either set is empty."""
     sizes = sets.sizes
-    is_swapped = sizes[a] > sizes[b]
-    small, large = np.where(is_swapped, b, a), np.where(is_swapped, a, b)
-    order = np.argsort(large, kind="stable")  # neighbouring look-ups hit neighbouring memory
-    common = np.empty(len(a), dtype=np.int64)
-    ends = np.cumsum(sizes[small[order]])
-    keys = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes) << 32 | sets.values
+    common = np.empty(len(a), np.int64)
+    ends = np.cumsum(sizes[a] + sizes[b])
     start = 0
-    while start < len(order):
-        base = ends[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, base + LOOKUPS, side="right")))
-        part = order[start:stop]
-        common[part] = _common(sets, keys, small[part], large[part])
+    while start < len(a):
+        base = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, base + ELEMENTS, side="right")))
+        both = sets.members[a[start:stop]].multiply(sets.members[b[start:stop]])
+        common[start:stop] = np.diff(both.indptr)
         start = stop
     union = sizes[a] + sizes[b] - common
-    return _share(common, union, sizes[small] > 0)
+    return _share(common, union, (sizes[a] > 0) & (sizes[b] > 0))
 
 
-def cosine(matrix: NDArray[np.float32], has_vector: NDArray[np.bool_], a: Rows, b: Rows) -> Scores:
-    """Inner product of each pair of rows of length 1, at least 0; NaN where either has no vector."""
-    result = np.full(len(a), np.nan, dtype=np.float32)
-    for start in range(0, len(a), PAIRS):
-        part = slice(start, start + PAIRS)
-        result[part] = np.einsum("ij,ij->i", matrix[a[part]], matrix[b[part]])
-    is_known = has_vector[a] & has_vector[b]
-    return np.where(is_known, np.clip(result, 0, 1), np.float32(np.nan)).astype(np.float32)
+def cosine(contents: Contents, a: Rows, b: Rows) -> Scores:
+    """Inner product of the vectors of each pair, at least 0; NaN where either has none."""
+    result = np.full(len(a), np.nan, np.float32)
+    if contents.matrix is None:
+        return result
+    known = np.flatnonzero(contents.has_vector[a] & contents.has_vector[b])
+    step = max(1, ELEMENTS // max(contents.matrix.shape[1], 1))
+    for start in range(0, len(known), step):
+        part = known[start : start + step]
+        result[part] = np.einsum("ij,ij->i", contents.matrix[a[part]], contents.matrix[b[part]])
+    return np.clip(result, 0, 1)
 
 
-def combine(components: dict[str, NDArray[Any]]) -> Scores:
-    """The mean of the components by `WEIGHTS`, over those that are present; NaN where none is."""
-    values = np.stack([components[name] for name in WEIGHTS]).astype(np.float64)
-    weights = np.array(list(WEIGHTS.values()))[:, None] * ~np.isnan(values)
-    total = weights.sum(axis=0)
+def combine(components: Mapping[str, NDArray[Any]], weights: Mapping[str, float]) -> Scores:
+    """The mean of the components by their weights, over those that are present; NaN where none of any weight is."""
+    values = np.stack([components[name] for name in weights]).astype(np.float64)
+    shares = np.array(list(weights.values()))[:, None] * ~np.isnan(values)
+    total = shares.sum(axis=0)
     score = np.full(values.shape[1], np.nan)
-    np.divide((np.nan_to_num(values) * weights).sum(axis=0), total, out=score, where=total > 0)
+    np.divide((np.nan_to_num(values) * shares).sum(axis=0), total, out=score, where=total > 0)
     return score.astype(np.float32)
 
 
@@ -100,14 +133,10 @@ def size_ratio(sizes: Rows, a: Rows, b: Rows) -> Scores:
     return _share(smaller, np.maximum(sizes[a], sizes[b]), smaller > 0)
 
 
-def _common(sets: Sets, keys: Rows, small: Rows, large: Rows) -> Rows:
-    """How many values of each small set are in the large one beside it: one binary search each in all sets as one."""
-    sizes = sets.sizes[small]
-    wanted = np.repeat(sets.offsets[small] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
-    queries = np.repeat(large, sizes) << 32 | sets.values[wanted]
-    found = np.searchsorted(keys, queries)
-    is_common = keys[np.minimum(found, len(keys) - 1)] == queries
-    return np.bincount(np.repeat(np.arange(len(small)), sizes), is_common, minlength=len(small)).astype(np.int64)
+def length_ratio(sizes: Rows, a: Rows, b: Rows) -> Scores:
+    """2 * smaller / (smaller + larger) of each pair, which no alignment exceeds; NaN where either is empty."""
+    smaller = np.minimum(sizes[a], sizes[b])
+    return _share(2 * smaller, sizes[a] + sizes[b], smaller > 0)
 
 
 def _share(part: Rows, whole: Rows, is_known: NDArray[np.bool_]) -> Scores:

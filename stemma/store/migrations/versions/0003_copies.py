@@ -93,6 +93,8 @@ def upgrade() -> None:
     _add("matches", "probability", sa.REAL(), calibrated)
     _add("matches", "confidence", sa.REAL(), "0-1, how far the evidence that is present carries", "0")
     _add("matches", "note", sa.Text(), "Which evidence is absent, and why; null when none is")
+    sketch = "Fingerprints it was found by: later patterns are held against them"
+    _add("matched_patterns", "sketch", sa.ARRAY(sa.Integer()), sketch, "'{}'")
     _add("families", "cohesion", sa.REAL(), "0-1, mean score of all pairs of members; null when it is one pattern")
     _add(
         "family_members",
@@ -130,6 +132,7 @@ def downgrade() -> None:
         ("blobs", ("imports",)),
         ("patterns", ("trivial_reason", "structure", "extractor_version")),
         ("matches", ("fingerprint", "probability", "confidence", "note")),
+        ("matched_patterns", ("sketch",)),
         ("families", ("cohesion",)),
         ("family_members", ("similarity",)),
     ):
