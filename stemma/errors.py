@@ -40,6 +40,12 @@ class StoreError(StemmaError):
     exit_code = 4
 
 
+class MixtureError(StemmaError):
+    """Vectors of two models would be mixed. Unlike a store that is gone, this is never worked around."""
+
+    exit_code = 4
+
+
 class GateError(StemmaError):
     """A blocking quality gate stopped the run."""
 

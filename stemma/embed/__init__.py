@@ -17,7 +17,6 @@ def open_embedder(settings: Settings) -> Embedder:
 
     Raises:
         ConfigError: no such embedder or model, or the extra that holds it is not installed.
-        StoreError: the endpoint does not answer.
     """
     kind, _, model = settings.embedder.partition(":")
     if kind == "lexical" and not model:
@@ -26,13 +25,16 @@ def open_embedder(settings: Settings) -> Embedder:
         return LexicalEmbedder()
     if kind == "fastembed" and model:
         from stemma.embed.fastembed import FastEmbedEmbedder
+        from stemma.remote import open_memory
 
-        return FastEmbedEmbedder(model)
+        return FastEmbedEmbedder(model, open_memory(settings))
     if kind == "openai" and model:
         from stemma.embed.openai import OpenAIEmbedder
+        from stemma.remote import Patience, open_memory
 
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-        return OpenAIEmbedder(model, settings.openai_base_url, key)
+        patience = Patience(settings.remote_timeout_s)
+        return OpenAIEmbedder(model, settings.openai_base_url, open_memory(settings), key, patience)
     raise ConfigError(
         f"'{settings.embedder}' is no embedder.", "Set `embedder` to lexical, fastembed:<model> or openai:<model>."
     )

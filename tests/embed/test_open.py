@@ -21,12 +21,7 @@ def test_an_unknown_embedder_is_named(name: str) -> None:
         open_embedder(Settings(embedder=name))
 
 
-@pytest.mark.parametrize(
-    ("name", "module", "extra"), [("fastembed:any", "fastembed", "fastembed"), ("openai:any", "httpx", "openai")]
-)
-def test_a_missing_extra_is_named_with_its_command(
-    monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=rf"pip install 'codestemma\[{extra}\]'"):
-        open_embedder(Settings(embedder=name))
+def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastembed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'codestemma\[fastembed\]'"):
+        open_embedder(Settings(embedder="fastembed:any"))
