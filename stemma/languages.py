@@ -13,6 +13,7 @@ EXTRACTOR_VERSION = "2"
 """Changes with anything that changes a row of `extract`; every blob is then read again."""
 
 NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"
+SYMBOL = "0symbol"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -27,6 +28,7 @@ def _literals(**kinds: str) -> dict[str, str]:
         "bool": BOOLEAN,
         "regex": PATTERN,
         "text": TEXT,
+        "symbol": SYMBOL,
     }
     return {node: placeholders[name] for name, nodes in kinds.items() for node in nodes.split()}
 
@@ -236,6 +238,124 @@ LANGUAGES: dict[str, Language] = {
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
             test_names=_C_TESTS,
+        ),
+        Language(
+            name="csharp",
+            suffixes=_suffixes(csharp=".cs .csx"),
+            identifiers=_words("identifier"),
+            literals=_literals(
+                number="integer_literal real_literal",
+                string="string_literal verbatim_string_literal raw_string_literal",
+                char="character_literal",
+                bool="boolean_literal",
+            ),
+            silent=_words(
+                "comment shebang_directive preproc_region preproc_endregion preproc_pragma preproc_nullable "
+                "preproc_line"
+            ),
+            pieces=_words(
+                'string_content escape_sequence interpolation_start interpolation_quote interpolation_format_clause "'
+            ),
+            interpolated=_words("interpolated_string_expression"),
+            kept_commas=_words("array_rank_specifier"),
+            deprecation_marks=r"\[\s*(System\.)?Obsolete\b",
+            test_names=r"^(Test[A-Z]\w*|\w+Tests?)$",
+            test_marks=r"\[\s*([\w.]+\.)?(Test|TestCase|TestMethod|Fact|Theory|DataTestMethod|TestFixture|TestClass)\b",
+        ),
+        Language(
+            name="ruby",
+            suffixes=_suffixes(ruby=".rb .rake .gemspec .ru"),
+            identifiers=_words("identifier constant instance_variable class_variable global_variable hash_key_symbol"),
+            literals=_literals(
+                number="integer float rational complex",
+                string="heredoc_beginning",
+                char="character",
+                bool="true false",
+                regex="regex",
+                symbol="simple_symbol delimited_symbol",
+            ),
+            silent=_words("comment ;"),
+            pieces=_words('string_content escape_sequence heredoc_content heredoc_end "'),
+            interpolated=_words("string bare_string subshell bare_symbol"),
+            statement_lists=_words(
+                "program body_statement block_body then else ensure begin do begin_block end_block "
+                "parenthesized_statements"
+            ),
+            lead_in=r"^\s*(private|protected|public|private_class_method|public_class_method|module_function)\s+$",
+            deprecation_marks=r"^\s*deprecate\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=r"^(test_\w*[?!]?|Test[A-Z]\w*|\w+(Test|Spec)|it|describe|context|specify)$",
+        ),
+        Language(
+            name="php",
+            suffixes=_suffixes(php=".php .phtml"),
+            identifiers=_words("name variable_name"),
+            literals={
+                **_literals(number="integer float", string="string nowdoc", bool="boolean", text="text"),
+                "null": "null",  # its case says nothing
+            },
+            silent=_words("comment php_tag php_end_tag"),
+            pieces=_words('string_content escape_sequence heredoc_start heredoc_end " <<<'),
+            markup=_words("text"),
+            interpolated=_words("encapsed_string heredoc shell_command_expression"),
+            deprecation_marks=r"#\[\s*\\?Deprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=r"^(test([A-Z_]\w*)?|\w+Test(Case)?|it|describe)$",
+            test_marks=r"#\[\s*([\w\\]+\\)?Test\b",
+        ),
+        Language(
+            name="kotlin",
+            suffixes=_suffixes(kotlin=".kt .kts"),
+            identifiers=_words("simple_identifier type_identifier interpolated_identifier"),
+            literals=_literals(
+                number="integer_literal long_literal hex_literal bin_literal unsigned_literal real_literal",
+                char="character_literal",
+                bool="boolean_literal",
+            ),
+            silent=_words("line_comment multiline_comment shebang_line ;"),
+            pieces=_words("string_content character_escape_seq"),
+            interpolated=_words("string_literal"),
+            statement_lists=_words("source_file statements class_body enum_class_body import_list"),
+            terminated=_words("when_entry"),
+            deprecation_marks=r"@(kotlin\.)?Deprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=r"^(test[A-Z_]\w*|\w+Tests?|Test[A-Z]\w*)$",
+            test_marks=r"@([\w.]+\.)?(Test|ParameterizedTest|RepeatedTest|TestFactory|TestTemplate)\b",
+        ),
+        Language(
+            name="swift",
+            suffixes=_suffixes(swift=".swift"),
+            identifiers=_words("simple_identifier type_identifier"),
+            literals=_literals(
+                number="integer_literal hex_literal oct_literal bin_literal real_literal",
+                bool="boolean_literal",
+                regex="regex_literal",
+            ),
+            silent=_words("comment multiline_comment shebang_line ;"),
+            pieces=_words('line_str_text multi_line_str_text str_escaped_char raw_str_part raw_str_end_part " """'),
+            interpolated=_words("line_string_literal multi_line_string_literal raw_string_literal"),
+            statement_lists=_words("source_file statements class_body enum_class_body protocol_body computed_property"),
+            deprecation_marks=r"@available\s*\([^)]*\bdeprecated\b",
+            deprecation_notes=r"(?m)^- [Dd]eprecated\b",
+            test_names=r"^(test([A-Z_]\w*)?|\w+Tests?)$",
+            test_marks=r"@(Test|Suite)\b",
+        ),
+        Language(
+            name="dart",
+            suffixes=_suffixes(dart=".dart"),
+            identifiers=_words("identifier type_identifier identifier_dollar_escaped"),
+            literals=_literals(
+                number="decimal_integer_literal decimal_floating_point_literal hex_integer_literal",
+                bool="true false",
+                symbol="symbol_literal",
+            ),
+            silent=_words("comment documentation_comment script_tag"),
+            pieces=_words("escape_sequence \" ' \"\"\" ''' r\" r' r\"\"\" r'''"),
+            interpolated=_words("string_literal"),
+            kept_commas=_words("record_literal record_type record_pattern"),
+            deprecation_marks=r"@[Dd]eprecated\b",
+            deprecation_notes=r"@deprecated\b",
+            test_names=r"^(test|testWidgets|group)$",
         ),
     )
 }

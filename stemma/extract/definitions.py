@@ -25,7 +25,10 @@ CLOSURE_NODES = 60
 SIGNATURE_CHARS = 1_000
 QUALIFIED_NAME_CHARS = 1_000
 
-_TYPES = frozenset("class interface struct enum trait impl module object protocol extension mixin scope.type".split())
+_TYPES = frozenset(
+    {"class", "interface", "struct", "enum", "trait", "impl", "module", "object", "protocol", "extension", "mixin"}
+    | {"scope.type"}
+)
 _SCOPES = frozenset({"scope.type", "scope.namespace"})
 _BESIDE = frozenset({"name", "owner", "wrapped", "head", "value", "body", "is"})
 _OPENING_QUOTES = re.compile(r"[A-Za-z]*('''|\"\"\"|'|\")")
@@ -202,7 +205,9 @@ def _describe(
         parent=parent,
         start_byte=first.start_byte,
         start_row=first.start_point.row,
-        signature=_signature(source[declared_at : min(head_end, declared_at + _HEAD_BYTES)], body is None),
+        signature=_signature(
+            leading.without_comments(declared_at, min(head_end, declared_at + _HEAD_BYTES)), body is None
+        ),
         docstring=docstring,
         is_deprecated=bool(
             grammar.deprecation_marks.search(head) or (docstring and grammar.deprecation_notes.search(docstring))

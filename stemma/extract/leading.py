@@ -52,6 +52,18 @@ class Leading:
             position -= 1
         return attributes[::-1], self._text(comments[::-1])
 
+    def without_comments(self, start: int, end: int) -> bytes:
+        """The source from `start` to `end`, each comment in it a space."""
+        parts: list[bytes] = []
+        for position in range(bisect_right(self._ends, start), len(self._ends)):
+            node = self._nodes[position]
+            if node.start_byte >= end:
+                break
+            if node.start_byte >= start and "comment" in node.type:
+                parts += [self._source[start : node.start_byte], b" "]
+                start = min(node.end_byte, end)
+        return b"".join([*parts, self._source[start:end]])
+
     def _stands_before(self, node: Node, start: int) -> bool:
         """Alone on its lines, and with no blank line between it and `start`."""
         if start - node.end_byte > _LINE_BYTES:

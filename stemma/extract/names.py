@@ -17,16 +17,16 @@ MAX_PARTS = 32
 
 _NOT_OWNERS = frozenset({"exports", "module", "this", "self", "window", "global", "globalThis", "prototype", "super"})
 _DOTTED = frozenset(
-    "member_expression nested_identifier nested_namespace_specifier member_access_expression".split()
+    ["member_expression", "nested_identifier", "nested_namespace_specifier", "member_access_expression"]
 )  # their first parts say where from, not what
 _QUALIFIED = frozenset(
-    "qualified_identifier scoped_type_identifier generic_type template_function template_type pointer_type "
-    "scope_resolution user_type".split()
+    {"qualified_identifier", "scoped_type_identifier", "generic_type", "template_function", "template_type"}
+    | {"pointer_type", "scope_resolution", "user_type"}
 )
 _REFERENCES = frozenset({"reference_declarator", "parenthesized_declarator", "attributed_declarator"})
 _CHAIN_LEFT = ("scope", "path", "object", "expression", "operand", "argument", "value")
 _CHAIN_RIGHT = ("name", "property", "field", "attribute", "type")
-_GENERIC = frozenset("generic_type template_type template_function pointer_type parenthesized_type".split())
+_GENERIC = frozenset(["generic_type", "template_type", "template_function", "pointer_type", "parenthesized_type"])
 _FLAT = frozenset({"nested_namespace_specifier", "user_type"})
 _TYPE_ARGUMENTS = frozenset({"type_arguments", "template_argument_list"})
 _MARKED = frozenset({"variable_name", "simple_symbol"})  # PHP's dollar and Ruby's colon say what follows is a name
