@@ -276,7 +276,7 @@ LANGUAGES: dict[str, Language] = {
             ),
             silent=_words("comment ;"),
             pieces=_words('string_content escape_sequence heredoc_content heredoc_end "'),
-            interpolated=_words("string bare_string subshell bare_symbol"),
+            interpolated=_words("string bare_string subshell bare_symbol heredoc_body"),
             statement_lists=_words(
                 "program body_statement block_body then else ensure begin do begin_block end_block "
                 "parenthesized_statements"

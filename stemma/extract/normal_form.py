@@ -198,15 +198,15 @@ _IDENTIFIERS = _Identifiers()
 
 
 def _written(node: Node, source: bytes, pieces: frozenset[int]) -> bytes:
-    """What a string with expressions in it says itself: its pieces, and those that format an expression."""
+    """What a string with expressions in it says itself: all but those, and the pieces that format them."""
     parts: list[bytes] = []
+    position = node.start_byte  # some grammars have no node for the text, or none for the quotes
     for child in node.children:
-        for part in (child,) if child.kind_id in pieces else child.children:
-            if part.kind_id in pieces:
-                parts.append(source[part.start_byte : part.end_byte])
         if child.kind_id not in pieces:
-            parts.append(b"{}")
-    return b"".join(parts)
+            parts += [source[position : child.start_byte], b"{}"]
+            parts += [source[part.start_byte : part.end_byte] for part in child.children if part.kind_id in pieces]
+            position = child.end_byte
+    return b"".join([*parts, source[position : node.end_byte]])
 
 
 @dataclass
