@@ -387,6 +387,20 @@ pattern_semantics = Table(
     comment="One row per pattern under one semantic analyser.",
 )
 
+token_statistics = Table(
+    "token_statistics",
+    metadata,
+    _required("language", Text, "Language"),
+    _required("token", Text, "Sub-token of identifiers, found in two patterns at least"),
+    _required("n_patterns", Integer, "Live patterns of the language that have it"),
+    _required("language_patterns", Integer, "Live patterns of the language"),
+    _required("language_tokens", BigInteger, "Sum of n_patterns over all of the language's sub-tokens"),
+    _required("n_corpus", Integer, "Live patterns of all languages when it was counted"),
+    _required("counted_at", Timestamp, "When"),
+    PrimaryKeyConstraint("language", "token"),
+    comment="One row per language and sub-token: how common it was when the corpus had last doubled or halved.",
+)
+
 # --- validation ------------------------------------------------------------------------------------------------
 
 votes = Table(
@@ -520,6 +534,7 @@ runs = Table(
     ),
     _optional("peak_memory_mib", REAL, "Largest resident size of its process or of one child"),
     _optional("error", Text, "Why it failed"),
+    _optional("degraded", Text, "What it had to do without, and why; null when it had everything"),
     PrimaryKeyConstraint("run_id"),
     comment="One row per run of the main job.",
 )

@@ -123,9 +123,25 @@ def upgrade() -> None:
         schema=SCHEMA,
         comment="One row per pattern under one semantic analyser.",
     )
+    op.create_table(
+        "token_statistics",
+        _required("language", sa.Text(), "Language"),
+        _required("token", sa.Text(), "Sub-token of identifiers, found in two patterns at least"),
+        _required("n_patterns", sa.Integer(), "Live patterns of the language that have it"),
+        _required("language_patterns", sa.Integer(), "Live patterns of the language"),
+        _required("language_tokens", sa.BigInteger(), "Sum of n_patterns over all of the language's sub-tokens"),
+        _required("n_corpus", sa.Integer(), "Live patterns of all languages when it was counted"),
+        _required("counted_at", sa.DateTime(timezone=True), "When"),
+        sa.PrimaryKeyConstraint("language", "token", name="token_statistics_pkey"),
+        schema=SCHEMA,
+        comment="One row per language and sub-token: how common it was when the corpus had last doubled or halved.",
+    )
+    _add("runs", "degraded", sa.Text(), "What it had to do without, and why; null when it had everything")
 
 
 def downgrade() -> None:
+    op.drop_column("runs", "degraded", schema=SCHEMA)
+    op.drop_table("token_statistics", schema=SCHEMA)
     op.drop_table("pattern_semantics", schema=SCHEMA)
     op.drop_table("snippet_texts", schema=SCHEMA)
     for table, columns in (
