@@ -58,6 +58,8 @@ class Language:
     """Nodes whose children each end a statement, whether or not that is written."""
     terminated: frozenset[str] = frozenset()
     """Nodes that end a statement wherever they stand."""
+    joined: frozenset[str] = frozenset()
+    """Nodes that go on with the statement before them, on a line of their own or not."""
     kept_commas: frozenset[str] = frozenset()
     """Nodes in which a comma before the closing bracket has a meaning."""
     lost_in: frozenset[str] = frozenset()
@@ -317,6 +319,7 @@ LANGUAGES: dict[str, Language] = {
             interpolated=_words("string_literal"),
             statement_lists=_words("source_file statements class_body enum_class_body import_list"),
             terminated=_words("when_entry"),
+            joined=_words("getter setter"),
             deprecation_marks=r"@(kotlin\.)?Deprecated\b",
             deprecation_notes=r"@deprecated\b",
             test_names=r"^(test[A-Z_]\w*|\w+Tests?|Test[A-Z]\w*)$",
