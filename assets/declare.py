@@ -23,7 +23,7 @@ from dagster import (
 
 from stemma import progress, runs
 from stemma.config import Settings
-from stemma.errors import NotFoundError, SourceError, StemmaError
+from stemma.errors import NotFoundError, SourceError, StemmaError, StoreError
 from stemma.git import registry
 from stemma.store.postgres import Database
 from stemma.tables import PARTITIONED
@@ -95,6 +95,27 @@ def measured(
         yield counts
         if written:
             seen.n_rows = sum(counts.get(name, 0) for name in written)
+
+
+@contextmanager
+def going_on_without(
+    context: AssetExecutionContext, database: Database, counts: dict[str, Any], consequence: str
+) -> Iterator[None]:
+    """Let the run go on where a store or service refuses: said in the asset's metadata, the run's row and the log.
+
+    Not for Postgres: where that refuses, it refuses the note as well, and the step fails.
+    """
+    try:
+        yield
+    except StoreError as error:
+        degraded(context, database, counts, f"{consequence}: {error}")
+
+
+def degraded(context: AssetExecutionContext, database: Database, counts: dict[str, Any], sentence: str) -> None:
+    """Say what this run has to do without, everywhere where its results are looked at."""
+    context.log.warning(sentence)
+    counts["degraded"] = sentence
+    runs.note_degraded(database, context.run.run_id, sentence)
 
 
 @contextmanager

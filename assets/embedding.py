@@ -1,13 +1,16 @@
-"""Assets of what a pattern looks like: which patterns are live, and their vectors."""
+"""Assets of what a pattern looks like: which patterns are live, their vectors, and what they are about."""
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
 
-from assets.declare import materialised, measured, table_spec
+from assets.declare import going_on_without, materialised, measured, table_spec
 from stemma import tables
+from stemma.config import Settings
 from stemma.embed.base import Embedder
 from stemma.embed.patterns import embed_patterns, refresh_patterns
+from stemma.errors import StoreError
+from stemma.semantics import update_semantics
 from stemma.store.postgres import Database
-from stemma.store.vectors import Vectors
+from stemma.store.vectors import NoVectors, Vectors
 
 GROUP = "embedding"
 
@@ -23,9 +26,26 @@ def patterns(context: AssetExecutionContext, database: ResourceParam[Database]) 
 def embeddings(
     context: AssetExecutionContext,
     database: ResourceParam[Database],
-    vectors: ResourceParam[Vectors],
+    vectors: ResourceParam[Vectors | NoVectors],
     embedder: ResourceParam[Embedder],
 ) -> MaterializeResult:
-    with measured(context, database, "embeddings", written=("n_embedded", "n_dropped")) as counts:
+    with (
+        measured(context, database, "embeddings", written=("n_embedded", "n_dropped")) as counts,
+        going_on_without(context, database, counts, "Patterns have no vectors"),
+    ):
+        if isinstance(vectors, NoVectors):
+            raise StoreError(vectors.reason)
         counts.update(embed_patterns(database, vectors, embedder))
     return materialised(database, tables.embeddings, counts)
+
+
+@multi_asset(name="pattern_semantics", specs=[table_spec(tables.pattern_semantics, GROUP, deps=["patterns"])])
+def pattern_semantics(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
+    with (
+        measured(context, database, "semantics", written=("n_analysed", "n_forgotten")) as counts,
+        going_on_without(context, database, counts, "Patterns are not analysed"),
+    ):
+        counts.update(update_semantics(database, settings))
+    return materialised(database, tables.pattern_semantics, counts)

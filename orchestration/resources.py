@@ -15,10 +15,11 @@ from assets.dbt import PROJECT_DIR
 from stemma.config import Settings, load_settings
 from stemma.embed import open_embedder
 from stemma.embed.base import Embedder
+from stemma.errors import StoreError
 from stemma.runs import hold_lock
 from stemma.store import open_database
 from stemma.store.postgres import Database
-from stemma.store.vectors import Vectors, open_vectors
+from stemma.store.vectors import NoVectors, Vectors, open_vectors
 
 
 class SettingsResource(ConfigurableResource[Settings]):
@@ -52,15 +53,20 @@ class EmbedderResource(ConfigurableResource[Embedder]):
         return open_embedder(self.settings)
 
 
-class VectorsResource(ConfigurableResource[Vectors]):
-    """Qdrant, Edge or a server."""
+class VectorsResource(ConfigurableResource[Vectors | NoVectors]):
+    """Qdrant, Edge or a server; or why neither it nor the embedder can be had, for what goes on without."""
 
     settings: ResourceDependency[Settings]
     embedder: ResourceDependency[Embedder]
 
     @contextmanager
-    def yield_for_execution(self, context: InitResourceContext) -> Generator[Vectors, None, None]:
-        with open_vectors(self.settings, self.embedder) as vectors:
+    def yield_for_execution(self, context: InitResourceContext) -> Generator[Vectors | NoVectors, None, None]:
+        try:
+            vectors = open_vectors(self.settings, self.embedder)
+        except StoreError as error:
+            yield NoVectors(str(error))
+            return
+        with vectors:
             yield vectors
 
 

@@ -19,6 +19,8 @@ from stemma.embed import open_embedder
 from stemma.errors import StemmaError
 from stemma.quorum.members import open_members
 from stemma.quorum.votes import current_version
+from stemma.remote import breakers, open_memory
+from stemma.semantics.patterns import outside_url
 from stemma.store import embedded, marts, open_database
 from stemma.store.vectors import open_vectors
 
@@ -49,6 +51,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("dagster", _dagster),
         ("quorum", _quorum),
         ("embedder", _embedder),
+        ("analyser", _analyser),
     ]
     for what, look in looks:
         try:
@@ -59,6 +62,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 what, "broken", f"{error.filename or what}: {error.strerror}", "Mend its permissions or the disk."
             )
+    yield from _breakers(settings)
 
 
 def _settings(settings: Settings) -> Finding:
@@ -151,3 +155,32 @@ def _embedder(settings: Settings) -> Finding:
         return Finding("embedder", "ok", f"{embedder.name}, vectors in Qdrant Edge in {folder}")
     with open_vectors(settings, embedder) as vectors:
         return Finding("embedder", "ok", f"{embedder.name}, {vectors.count():,} vectors in your Qdrant")
+
+
+def _analyser(settings: Settings) -> Finding:
+    if settings.semantic_analyser == "offline":
+        return Finding("analyser", "ok", "built in; no code leaves this machine")
+    from stemma.semantics.http import HttpAnalyser
+
+    analyser = HttpAnalyser(outside_url(settings), open_memory(settings))
+    return Finding("analyser", "ok", f"{analyser.name}: the code of patterns is sent there")
+
+
+def _breakers(settings: Settings) -> Iterator[Finding]:
+    """One finding for each outside service that was ever asked."""
+    try:
+        found = breakers.states(open_memory(settings))
+    except StemmaError as error:
+        yield Finding("breakers", "broken", error.problem, error.hint)
+        return
+    for state in found:
+        what = f"breaker of {state.name}"
+        if state.asked_again_at is None:
+            failed = f", {state.failures} failures in a row" if state.failures else ""
+            yield Finding(what, "ok", f"{state.state}{failed}")
+            continue
+        detail = (
+            f"{state.state} since {state.opened_at:%Y-%m-%d %H:%M:%S} UTC after {state.failures} failures in a row, "
+            f"asked again from {state.asked_again_at:%H:%M:%S} on; the last time it {state.last_problem}"
+        )
+        yield Finding(what, "missing", detail, "Mend the service, then: stemma doctor --reset-breakers")

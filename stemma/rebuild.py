@@ -1,4 +1,4 @@
-"""Forgetting what was derived, so that `stemma run --full` derives it again.
+"""Forgetting what was derived, so that `stemma run --full` or `--re-embed` derives it again.
 
 Removing a repository lives in `git.registry`.
 """
@@ -9,11 +9,32 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from stemma.config import Settings
+from stemma.embed import open_embedder
+from stemma.embed.base import Remembering
 from stemma.git.registry import Repository
 from stemma.store.postgres import Database
+from stemma.store.vectors import drop_vectors
 
 # In this order: a blob is named by file_changes and files, which go first for the chosen repositories.
 _OF_REPOSITORIES = ("outcomes", "lineage_edges", "lineage_events", "lineage_nodes", "lineage_progress", "occurrences")
+
+
+def forget_vectors(db: Database, settings: Settings) -> None:
+    """Drop all that the embedder of the settings made, so that the next run embeds and matches everything anew.
+
+    The vectors go first: rows that tell of vectors which are gone are found and mended by any run, also by one after
+    this was killed. What its vectors were compared by goes with them, or old scores would stand beside new ones.
+    """
+    embedder = open_embedder(settings)
+    drop_vectors(settings, embedder.name)
+    if isinstance(embedder, Remembering):
+        embedder.forget()
+    with db.transaction() as transaction:
+        transaction.execute("DELETE FROM stemma.embeddings WHERE embedder = $1", [embedder.name])
+        for table in ("matched_patterns", "matches"):
+            transaction.execute(f"DELETE FROM stemma.{table}")
+        transaction.execute("UPDATE stemma.runs SET inputs = NULL WHERE inputs IS NOT NULL")
 
 
 def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
@@ -30,7 +51,7 @@ def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
             f"UNION SELECT blob_oid FROM stemma.files WHERE repo_id IN ({mine})"
         )
         patterns = f"SELECT pattern_id FROM stemma.snippets WHERE blob_oid IN ({contents})"
-        for table in ("embeddings", "matched_patterns", "votes"):
+        for table in ("embeddings", "pattern_semantics", "matched_patterns", "votes"):
             transaction.execute(f"DELETE FROM stemma.{table} WHERE pattern_id IN ({patterns})")
         transaction.execute(f"DELETE FROM stemma.matches WHERE pattern_a IN ({patterns}) OR pattern_b IN ({patterns})")
         for table in _OF_REPOSITORIES:

@@ -69,6 +69,18 @@ def end(
     )
 
 
+def note_degraded(db: Database, run_id: str, sentence: str) -> None:
+    """Note what a run has to do without; it is then not taken for one that left nothing to do."""
+    begin(db, run_id)
+    db.execute("UPDATE stemma.runs SET degraded = concat_ws(' ', degraded, $2) WHERE run_id = $1", [run_id, sentence])
+
+
+def degraded(db: Database, run_id: str) -> str | None:
+    """What a run had to do without, in sentences; None when it had everything."""
+    found = db.read("SELECT degraded FROM stemma.runs WHERE run_id = $1 AND degraded IS NOT NULL", [run_id])["degraded"]
+    return str(found.item()) if len(found) else None
+
+
 def bury_killed(db: Database) -> int:
     """Mark runs that never ended as killed. Only the holder of the run lock may call it: then nobody else runs."""
     return db.execute("UPDATE stemma.runs SET status = 'killed' WHERE status = 'running'")

@@ -54,7 +54,7 @@ WHERE b.reason IN ('missing', 'corrupt') AND r.status = 'ok'
 GROUP BY r.name ORDER BY r.name
 """
 _LAST_RUN = """
-SELECT run_id, status, started_at, ended_at, error, peak_memory_mib,
+SELECT run_id, status, started_at, ended_at, error, degraded, peak_memory_mib,
        extract(epoch FROM coalesce(ended_at, now()) - started_at)::float8 AS seconds
 FROM stemma.runs r
 WHERE EXISTS (SELECT FROM stemma.run_phases p WHERE p.run_id = r.run_id AND p.phase <> 'agent_events')
@@ -137,6 +137,8 @@ def summarise(db: Database) -> Summary:
             "WHERE run_id = $1 AND NOT is_passed ORDER BY asset, gate",
             [run_id],
         )
+    if last_run and last_run["degraded"]:
+        remarks.insert(0, f"Degraded: {last_run['degraded']}")
     for asset, gate, is_blocking, description in failed.iter_rows():
         remarks.append(f"Gate {'failed' if is_blocking else 'warned'}: {asset} {gate}. {description}")
     return Summary(counts, verdicts, edges, not_parsed, last_run, phases.to_dicts(), dict(gates.iter_rows()), remarks)

@@ -34,6 +34,9 @@ FULL_BYTES = 16 << 20  # with less than one segment of write-ahead log, Postgres
 def run(
     repo: Annotated[list[str] | None, typer.Option(help="Only this repository; may be given more than once.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Forget what was derived and do all of it again.")] = False,
+    re_embed: Annotated[
+        bool, typer.Option("--re-embed", help="Forget the embedder's vectors; embed and match everything again.")
+    ] = False,
     as_json: show.Json = False,
 ) -> None:
     """Bring everything up to date: history, code, copies, verdicts, lineage, marts. Does only what is new."""
@@ -43,15 +46,19 @@ def run(
         repositories = _chosen(settings, database, repo)
         if full:
             rebuild.forget_derived(database, repositories)
+        if re_embed:
+            rebuild.forget_vectors(database, settings)
         inputs = freshness.current_inputs(database, settings, repositories, project_dir() / "dbt_project")
         last = runs.last_inputs(database)
-        if freshness.is_fresh(inputs, last) and not full:
+        if freshness.is_fresh(inputs, last) and not (full or re_embed):
             _report(database, as_json=as_json, note="Nothing new since the last run.")
             _raise_for_unreadable(database, repositories)
             return
         names = [repository.name for repository in repositories]
-        _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo)
+        degraded = _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo)
         _report(database, as_json=as_json, note=None)
+        if degraded:
+            raise StoreError(degraded, "The rest is up to date; the next run makes up for it.")
         _raise_for_unreadable(database, repositories)
 
 
@@ -70,18 +77,25 @@ def _chosen(settings: Settings, database: Database, names: list[str] | None) -> 
     return [registry.find(database, name, settings) for name in chosen]
 
 
-def _run_jobs(settings: Settings, database: Database, names: list[str], inputs: dict[str, str], *, whole: bool) -> None:
+def _run_jobs(
+    settings: Settings, database: Database, names: list[str], inputs: dict[str, str], *, whole: bool
+) -> str | None:
+    """Run what is to be run, and note how it ended; returns what it had to do without, None when it had everything."""
+    degraded = None
     variables = environment(settings, database) | {runs.LOCK_HELD: "1"}
     for job, partitions in _jobs(settings, database, names, whole=whole):
         result = _execute(settings, variables, {"job": job, "partitions": partitions})
         failures = result["failures"]
         if result["is_success"]:
-            kept = _read_whole(settings, database, inputs) if job == MAIN_JOB else None
+            degraded = runs.degraded(database, result["run_id"])
+            is_whole = job == MAIN_JOB and degraded is None
+            kept = _read_whole(settings, database, inputs) if is_whole else None
             runs.end(database, result["run_id"], status="succeeded", inputs=kept)
             continue
         problem = "; ".join(failure["problem"] for failure in failures) or "the run failed"
         runs.end(database, result["run_id"], status="failed", error=problem)
         _raise_for(database, result)
+    return degraded
 
 
 def _jobs(settings: Settings, database: Database, names: list[str], *, whole: bool) -> list[tuple[str, list[str]]]:

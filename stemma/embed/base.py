@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """float32 of shape (len(texts), dimensions), each row of length 1, or 0 where there is nothing to embed."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An embedder that keeps vectors once made beside the store."""
+
+    def forget(self) -> None:
+        """Drop what is kept."""
         ...
 
 

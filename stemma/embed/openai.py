@@ -28,8 +28,8 @@ class OpenAIEmbedder:
     with older ones. Vectors once made are kept in `memory`.
 
     Raises:
-        ConfigError: the URL is none; in use, the endpoint refuses the model or the key.
-        StoreError: in use, the endpoint does not answer, or answers with something that is no embedding.
+        ConfigError: the URL is none.
+        StoreError: in use, the endpoint does not answer, refuses, or answers with something that is no embedding.
         MixtureError: in use, the model behind the name has changed.
     """
 

@@ -11,7 +11,7 @@ from stemma.embed.base import Embedder, present
 from stemma.embed.texts import pattern_texts
 from stemma.progress import phase
 from stemma.store.postgres import Database
-from stemma.store.vectors import INTEGER_FIELDS, KEYWORD_FIELDS, Vectors
+from stemma.store.vectors import INTEGER_FIELDS, KEYWORD_FIELDS, NoVectors, Vectors
 from stemma.tables import embeddings
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,17 @@ def embed_patterns(db: Database, vectors: Vectors, embedder: Embedder) -> dict[s
         "n_mended": n_mended,
         "without_vector": n_absent,
     }
+
+
+def complete_vectors(db: Database, vectors: Vectors | NoVectors) -> Vectors | NoVectors:
+    """The store where it holds all that is to be matched; else why not.
+
+    A pattern matched while its vector was missing would not be looked at again, so one missing is all missing.
+    """
+    if isinstance(vectors, NoVectors):
+        return vectors
+    n_missing = int(db.read(N_UNEMBEDDED, [vectors.embedder_name])["n"].item())
+    return NoVectors(f"{n_missing:,} patterns have no vector yet.") if n_missing else vectors
 
 
 def _embed_batch(db: Database, vectors: Vectors, embedder: Embedder, batch: pl.DataFrame) -> int:

@@ -82,8 +82,8 @@ class Endpoint:
         fallback: what to do without it, as the end of a sentence.
 
     Raises:
-        ConfigError: the URL is none; in use, the endpoint refuses the question (4xx).
-        StoreError: in use, it does not answer, answers nonsense, or its breaker is open.
+        ConfigError: the URL is none.
+        StoreError: in use, it does not answer, answers nonsense, refuses (4xx), or its breaker is open.
     """
 
     def __init__(
@@ -131,7 +131,9 @@ class Endpoint:
         except pybreaker.CircuitBreakerError as error:
             raise self._left_alone() from error
         except _RefusedError as error:
-            raise ConfigError(f"{self.shown} {error}", f"Check `{self._setting}` and its key.") from None
+            raise StoreError(
+                f"{self.shown} {error}.", f"Check `{self._setting}`, its model and its key{self._fallback}."
+            ) from None
         except (_FailureError, _BusyError) as error:
             n_tries = int(tries.statistics.get("attempt_number", 1))
             times = f", {n_tries} times" if n_tries > 1 else ""

@@ -1,9 +1,9 @@
 """An outside analyser by HTTP. Off unless the setting names it: the patterns' code is sent there, and nowhere else.
 
 Request, POST: `{"version": 1, "patterns": [{"id", "language", "kind", "name", "signature", "docstring", "code",
-"calls", "imports"}]}`. Answer, 200: `{"patterns": [{"id", "concepts", "themes", "domains", "detail"}]}`, one for each that was
-asked, the three lists of strings strongest first, empty to abstain, `detail` any JSON object. Retries, breaker and
-memory live in `remote`.
+"calls", "imports"}]}`. Answer, 200: `{"patterns": [{"id", "concepts", "themes", "domains", "detail"}]}`, one for each
+that was asked, the three lists of strings strongest first, empty to abstain, `detail` any JSON object. Retries, breaker
+and memory live in `remote`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class HttpAnalyser:
     """An analyser behind a URL. What it said is kept in `memory` under a hash of everything it was told.
 
     Raises:
-        ConfigError: the URL is none; in use, the analyser refuses the question.
-        StoreError: in use, it does not answer, or answers with something else.
+        ConfigError: the URL is none.
+        StoreError: in use, it does not answer, refuses, or answers with something else.
     """
 
     batch = 256

@@ -53,8 +53,8 @@ def update_semantics(db: Database, settings: Settings, analyser: Analyser | None
         many nothing could be said about.
 
     Raises:
-        ConfigError: `semantic_analyser` names none; or the outside one refuses.
-        StoreError: the outside one does not answer.
+        ConfigError: `semantic_analyser` names none.
+        StoreError: the outside one does not answer, or refuses.
     """
     asked = analyser or open_analyser(db, settings)
     n_forgotten = db.execute(_FORGET_GONE)
@@ -75,19 +75,28 @@ def open_analyser(db: Database, settings: Settings) -> Analyser:
     Raises:
         ConfigError: there is no such analyser.
     """
-    named = settings.semantic_analyser
-    if named == "offline":
+    if settings.semantic_analyser == "offline":
         return OfflineAnalyser(current_statistics(db))
-    kind, _, url = named.partition(":")
-    if kind == "http" or named.startswith("https://"):
-        from stemma.remote import Patience, open_memory
-        from stemma.semantics.http import HttpAnalyser
+    from stemma.remote import Patience, open_memory
+    from stemma.semantics.http import HttpAnalyser
 
-        key = settings.semantic_api_key.get_secret_value() if settings.semantic_api_key else None
-        url = named if url.startswith("//") else url  # a plain URL is meant as one
-        return HttpAnalyser(url, open_memory(settings), key, Patience(settings.remote_timeout_s))
-    # Not quoted: whatever was meant for a URL may hold a password.
-    raise ConfigError("The setting 'semantic_analyser' names no analyser.", "Set it to offline or http:<url>.")
+    key = settings.semantic_api_key.get_secret_value() if settings.semantic_api_key else None
+    return HttpAnalyser(outside_url(settings), open_memory(settings), key, Patience(settings.remote_timeout_s))
+
+
+def outside_url(settings: Settings) -> str:
+    """The URL in `semantic_analyser`, `http:<url>`; a plain URL is meant as one.
+
+    Raises:
+        ConfigError: it is neither. It is not quoted: whatever was meant for a URL may hold a password.
+    """
+    named = settings.semantic_analyser
+    if named.startswith(("http://", "https://")):
+        return named
+    kind, _, url = named.partition(":")
+    if kind != "http":
+        raise ConfigError("The setting 'semantic_analyser' names no analyser.", "Set it to offline or http:<url>.")
+    return url
 
 
 def _update_batch(db: Database, analyser: Analyser, ids: pl.DataFrame) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stemma.config import Settings
-from stemma.errors import StoreError
+from stemma.errors import MixtureError, StoreError
 from stemma.ids import content_id
 
 Matrix = NDArray[np.float32]
@@ -35,6 +36,8 @@ OVERSAMPLING = 2.0
 HNSW_M = 16
 HNSW_EF_CONSTRUCT = 100
 
+RE_EMBED = "The embedder has changed behind its name. Embed everything anew with: stemma run --re-embed"
+
 NEIGHBOURS = pl.Schema({"query_id": pl.String(), "neighbour_id": pl.String(), "cosine": pl.Float32()})
 
 
@@ -46,6 +49,13 @@ class Source(Protocol):
 
     @property
     def dimensions(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class NoVectors:
+    """A store that cannot be had now, and why. What needs no vectors goes on without, and says so."""
+
+    reason: str
 
 
 class Vectors(ABC):
@@ -70,7 +80,8 @@ class Vectors(ABC):
         """Write vectors and their payload rows, in the order of `ids`; an id that exists is overwritten.
 
         Raises:
-            StoreError: the vectors have another length than this store, or hold a value that is no number.
+            MixtureError: the vectors have another length than this store.
+            StoreError: they hold a value that is no number.
         """
         self._check(ids, vectors)
         for start in range(0, len(ids), self.points_per_request):
@@ -117,10 +128,10 @@ class Vectors(ABC):
 
     def _check(self, ids: Sequence[str], vectors: Matrix) -> None:
         if vectors.shape != (len(ids), self.dimensions):
-            raise StoreError(
+            raise MixtureError(
                 f"{len(ids)} vectors of shape {vectors.shape} do not fit {self.place}, which holds "
                 f"{self.dimensions} dimensions.",
-                "A changed embedder needs a changed name: its vectors then get a place of their own.",
+                RE_EMBED,
             )
         if not np.isfinite(vectors).all():
             raise StoreError(f"A vector for {self.place} holds a value that is no number.", "Check the embedder.")
@@ -165,7 +176,8 @@ def open_vectors(settings: Settings, embedder: Source) -> Vectors:
 
     Raises:
         BusyError: another process has Qdrant Edge's folder open.
-        StoreError: the server cannot be reached or refuses, or what is stored has other dimensions.
+        MixtureError: what is stored has other dimensions than the embedder.
+        StoreError: the folder cannot be used, or the server cannot be reached or refuses.
     """
     slug = embedder_slug(embedder.name)
     if settings.qdrant_url is None:
@@ -177,6 +189,27 @@ def open_vectors(settings: Settings, embedder: Source) -> Vectors:
     api_key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = connect(settings.qdrant_url, api_key)
     return ServerVectors(client, f"stemma-{slug}", embedder, _server(settings.qdrant_url))
+
+
+def drop_vectors(settings: Settings, embedder_name: str) -> None:
+    """Remove the store of this embedder's vectors, whatever it holds; no error where there is none.
+
+    Raises:
+        BusyError: another process has Qdrant Edge's folder open.
+        StoreError: the folder cannot be removed, or the server cannot be reached or refuses.
+    """
+    slug = embedder_slug(embedder_name)
+    if settings.qdrant_url is None:
+        from stemma.store.vectors_edge import remove
+
+        remove(settings.data_dir / "vectors" / slug)
+        return
+    from stemma.store.vectors_server import connect, drop
+
+    api_key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
+    client = connect(settings.qdrant_url, api_key)
+    drop(client, f"stemma-{slug}", _server(settings.qdrant_url))
+    client.close()
 
 
 def _server(url: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,13 +18,14 @@ from uuid import UUID
 
 import qdrant_edge as qdrant
 
-from stemma.errors import BusyError, StoreError
+from stemma.errors import BusyError, MixtureError, StoreError
 from stemma.store.vectors import (
     HNSW_EF_CONSTRUCT,
     HNSW_M,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
     OVERSAMPLING,
+    RE_EMBED,
     SEARCH_EF,
     Filters,
     Source,
@@ -39,7 +41,8 @@ class EdgeVectors(Vectors):
 
     Raises:
         BusyError: another process has the folder open.
-        StoreError: the folder cannot be written, or holds vectors of other dimensions.
+        MixtureError: the folder holds vectors of other dimensions.
+        StoreError: the folder cannot be written.
     """
 
     def __init__(self, path: Path, source: Source) -> None:
@@ -115,6 +118,22 @@ class EdgeVectors(Vectors):
             self._shard.update(qdrant.UpdateOperation.delete_points(list(ids)))
 
 
+def remove(path: Path) -> None:
+    """Delete the folder, while nobody has it open.
+
+    Raises:
+        BusyError: another process has.
+        StoreError: it cannot be deleted.
+    """
+    with _lock(path):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StoreError(f"{error.filename} cannot be removed: {error.strerror}.", "Check its owner.") from error
+
+
 @contextmanager
 def _refusals(place: str) -> Iterator[None]:
     try:
@@ -167,10 +186,7 @@ def _load(path: Path, config: qdrant.EdgeConfig) -> qdrant.EdgeShard | None:
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         if "ncompatible config" in str(error):
-            raise StoreError(
-                f"{path} holds vectors of another kind: {error}",
-                "Remove that folder and run `stemma run`: everything is embedded again.",
-            ) from error
+            raise MixtureError(f"{path} holds vectors of another kind: {error}", RE_EMBED) from error
         if not os.access(path, os.W_OK | os.X_OK) or "os error 28" in str(error):  # 28: no space left
             raise StoreError(
                 f"{path} cannot be opened: {error}", "Check its owner and the disk's free space."

@@ -13,13 +13,14 @@ from uuid import UUID
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
-from stemma.errors import ConfigError, StoreError
+from stemma.errors import ConfigError, MixtureError, StoreError
 from stemma.store.vectors import (
     HNSW_EF_CONSTRUCT,
     HNSW_M,
     INTEGER_FIELDS,
     KEYWORD_FIELDS,
     OVERSAMPLING,
+    RE_EMBED,
     SEARCH_EF,
     Filters,
     Source,
@@ -44,11 +45,22 @@ def connect(url: str, api_key: str | None) -> QdrantClient:
         ) from None
 
 
+def drop(client: QdrantClient, collection: str, server: str) -> None:
+    """Delete the collection, where there is one.
+
+    Raises:
+        StoreError: the server cannot be reached or refuses.
+    """
+    with _refusals(f"the collection {collection} of {server}"):
+        client.delete_collection(collection)
+
+
 class ServerVectors(Vectors):
     """One collection of the server that `client` talks to, made when it does not exist.
 
     Raises:
-        StoreError: the server cannot be reached or refuses, or the collection has other dimensions.
+        MixtureError: the collection has other dimensions.
+        StoreError: the server cannot be reached or refuses.
     """
 
     points_per_request = 500  # 384 numbers each as JSON: 4 MB, below the server's limit of 32
@@ -123,10 +135,7 @@ class ServerVectors(Vectors):
             self._create_collection()
         stored = self._client.get_collection(self._collection).config.params.vectors
         if not isinstance(stored, models.VectorParams) or stored.size != self.dimensions:
-            raise StoreError(
-                f"{self.place} does not hold vectors of {self.dimensions} dimensions.",
-                "Delete that collection and run `stemma run`: everything is embedded again.",
-            )
+            raise MixtureError(f"{self.place} does not hold vectors of {self.dimensions} dimensions.", RE_EMBED)
 
     def _create_collection(self) -> None:
         self._client.create_collection(

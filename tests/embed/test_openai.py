@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stemma.embed.openai import BATCH, MAX_CHARACTERS, PROBE, OpenAIEmbedder
-from stemma.errors import ConfigError, MixtureError, StoreError
+from stemma.errors import MixtureError, StoreError
 from stemma.remote import Memory, Patience
 from tests.misbehaving import Answer, Endpoint, serving
 
@@ -106,9 +106,9 @@ def test_other_words_another_model_and_another_service_are_other_vectors(
     assert inputs(endpoint) == [["a"], ["a"], ["a"], [long]]
 
 
-def test_a_refusal_is_an_error_of_the_settings(endpoint: Endpoint, make: Make) -> None:
+def test_a_refusal_is_not_tried_again(endpoint: Endpoint, make: Make) -> None:
     endpoint.answers = [Answer(401)]
-    with pytest.raises(ConfigError, match="refused: 401"):
+    with pytest.raises(StoreError, match="refused: 401"):
         make().embed(["x"])
     assert len(endpoint.asked) == 1
 

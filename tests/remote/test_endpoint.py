@@ -83,7 +83,7 @@ def test_a_refusal_is_not_tried_again_and_does_not_count(
 ) -> None:
     server.answers = [Answer(status)] * 2 * breakers.FAILURES
     for _ in range(2 * breakers.FAILURES):
-        with pytest.raises(ConfigError, match=f"refused: {status}"):
+        with pytest.raises(StoreError, match=f"refused: {status}"):
             ask()
     assert len(server.asked) == 2 * breakers.FAILURES
     assert all(state.state == "closed" for state in breakers.states(memory))
@@ -234,7 +234,7 @@ def test_secrets_are_sent_and_never_shown(
 
 def test_a_key_is_sent_as_bearer_and_not_shown(ask: Callable[..., Any], server: Endpoint) -> None:
     server.answers = [Answer(403, b"no such key: topsecretkey")]
-    with pytest.raises(ConfigError) as failure:
+    with pytest.raises(StoreError) as failure:
         ask(key="topsecretkey")
     assert server.asked[0].headers["Authorization"] == "Bearer topsecretkey"
     assert "topsecret" not in str(failure.value)

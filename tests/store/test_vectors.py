@@ -19,10 +19,10 @@ from qdrant_client import QdrantClient
 
 from stemma.config import Settings
 from stemma.embed.lexical import LexicalEmbedder
-from stemma.errors import BusyError, ConfigError, StoreError
-from stemma.store.vectors import Vectors, embedder_slug, open_vectors
+from stemma.errors import BusyError, ConfigError, MixtureError, StoreError
+from stemma.store.vectors import Vectors, drop_vectors, embedder_slug, open_vectors
 from stemma.store.vectors_edge import EdgeVectors
-from stemma.store.vectors_server import ServerVectors
+from stemma.store.vectors_server import ServerVectors, drop
 
 
 @dataclass
@@ -94,7 +94,7 @@ def test_nothing_asked_is_nothing_found(vectors: Vectors) -> None:
 
 @pytest.mark.parametrize("matrix", [np.ones((1, 5), np.float32), np.full((1, 4), np.nan, np.float32)])
 def test_vectors_of_another_length_or_without_value_are_refused(vectors: Vectors, matrix: np.ndarray) -> None:
-    with pytest.raises(StoreError):
+    with pytest.raises(MixtureError if matrix.shape == (1, 5) else StoreError):
         vectors.upsert([A], matrix, PAYLOAD[:1])
     assert vectors.count() == 4
 
@@ -183,14 +183,30 @@ def test_other_dimensions_under_the_same_name_are_an_error_and_lose_nothing(tmp_
     with EdgeVectors(tmp_path / "tiny", Source()) as store:
         store.upsert([A], AXES[:1], PAYLOAD[:1])
         store.flush()
-    with pytest.raises(StoreError, match="another kind"):
+    with pytest.raises(MixtureError, match=r"another kind.*stemma run --re-embed"):
         EdgeVectors(tmp_path / "tiny", Source(dimensions=8))
     with EdgeVectors(tmp_path / "tiny", Source()) as store:
         assert store.count() == 1
     client = QdrantClient(":memory:")
     ServerVectors(client, "tiny", Source())
-    with pytest.raises(StoreError, match="8 dimensions"):
+    with pytest.raises(MixtureError, match=r"8 dimensions.*stemma run --re-embed"):
         ServerVectors(client, "tiny", Source(dimensions=8))
+
+
+def test_a_store_that_was_dropped_takes_other_dimensions(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    drop_vectors(settings, "tiny")  # where there is none
+    with open_vectors(settings, Source()) as store:
+        store.upsert([A], AXES[:1], PAYLOAD[:1])
+        with pytest.raises(BusyError):
+            drop_vectors(settings, store.embedder_name)
+    drop_vectors(settings, Source().name)
+    with open_vectors(settings, Source(dimensions=8)) as store:
+        assert store.count() == 0
+    client = QdrantClient(":memory:")
+    ServerVectors(client, "tiny", Source())
+    drop(client, "tiny", "Qdrant")
+    assert not client.collection_exists("tiny")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ joined as (
         phases.slowest_phase,
         runs.peak_memory_mib,
         runs.error,
+        runs.degraded,
         case
             when runs.ended_at is not null then null
             when runs.status = 'running' then 'it had not ended when the marts were built'

@@ -12,7 +12,8 @@ renamed as (
         ended_at,
         status,
         peak_memory_mib,
-        error
+        error,
+        degraded
     from source
 
 )
