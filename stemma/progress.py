@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -71,8 +71,23 @@ def asset(name: str) -> Iterator[None]:
     tell_reader({"asset": name, "state": "ended"})
 
 
+_listeners: list[Callable[[dict[str, object]], None]] = []
+
+
+@contextmanager
+def told_to(listener: Callable[[dict[str, object]], None]) -> Iterator[None]:
+    """Give every message of this process to `listener` as well, for as long as the context lasts."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 def tell_reader(message: dict[str, object]) -> None:
-    """One message to whoever reads this process's progress; nobody does unless `STEMMA_PROGRESS_FD` is set."""
+    """One message to whoever listens, and to the reader of `STEMMA_PROGRESS_FD` where that is set."""
+    for listener in _listeners:
+        listener(message)
     descriptor = os.environ.get(FD_VARIABLE)
     if not descriptor:
         return

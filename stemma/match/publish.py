@@ -1,0 +1,282 @@
+"""The index of live patterns read from Postgres and the vector store, and published where anything it holds changed.
+
+What the index is and how it is opened lives in `index`, how it is asked in `similar`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stemma.config import Settings
+from stemma.errors import NotFoundError
+from stemma.git.repository import FOLDER, GIT
+from stemma.ids import content_id
+from stemma.languages import EXTRACTOR_VERSION
+from stemma.match.candidates import Sketches, sketch
+from stemma.match.index import Index, only_builder, open_index, signs_of, write_index
+from stemma.progress import phase
+from stemma.store.postgres import Database, Transaction
+from stemma.store.vectors import Vectors
+
+BATCH = 20_000  # patterns in memory as texts and lists; the arrays they become are a fifth of that
+VECTORS = 20_000
+
+# What the index holds, said in a few numbers: it is made anew when any of them changes.
+STATE = """
+SELECT concat_ws(' ', count(*), bit_xor(hashtextextended(concat_ws(' ', pattern_id, is_trivial, extractor_version), 0)),
+    (SELECT concat_ws(' ', count(*), bit_xor(hashtextextended(concat_ws(' ', pattern_id, embedded_at), 0)))
+     FROM stemma.embeddings WHERE embedder = $1),
+    (SELECT string_agg(concat_ws(' ', repo_id, name, location, head_sha, extractor_version), ';' ORDER BY repo_id)
+     FROM stemma.repositories)) AS state
+FROM stemma.patterns WHERE n_live > 0
+"""
+PATTERNS = """
+SELECT pattern_id, language, kind, n_tokens, is_trivial, shingles, sub_tokens, structure, code
+FROM stemma.patterns
+WHERE n_live > 0 AND pattern_id > $1 ORDER BY pattern_id LIMIT $2
+"""
+N_PATTERNS = "SELECT count(*) AS n FROM stemma.patterns WHERE n_live > 0"
+PLACES = """
+SELECT s.pattern_id, t.token_hash, r.name AS repository, f.path, s.qualified_name AS name, s.start_line, s.end_line
+FROM stemma.files AS f
+JOIN stemma.repositories AS r USING (repo_id)
+JOIN stemma.snippets AS s ON s.blob_oid = f.blob_oid AND s.extractor_version = $1
+JOIN stemma.patterns AS p ON p.pattern_id = s.pattern_id AND p.n_live > 0
+LEFT JOIN stemma.snippet_texts AS t ON t.exact_hash = s.exact_hash AND t.language = p.language
+WHERE f.category = 'source'
+ORDER BY s.pattern_id, r.name, f.path, s.start_line
+"""
+EMBEDDED = """
+SELECT pattern_id, extract(epoch FROM embedded_at)::float8 AS embedded_at FROM stemma.embeddings
+WHERE embedder = $1 AND dimensions > 0
+"""
+REPOSITORIES = "SELECT name, kind, location FROM stemma.repositories ORDER BY name"
+
+
+def publish_index(db: Database, vectors: Vectors | None, settings: Settings) -> dict[str, int]:
+    """Bring the published index in line with Postgres; nothing is written where it is already.
+
+    Safe with another publisher at once (they take turns) and with readers (each keeps what it opened). Killed at any
+    point it leaves the former index in its place.
+
+    Returns:
+        indexed: patterns in it; index_bytes: what was written, 0 when nothing had changed.
+
+    Raises:
+        StoreError: Postgres or the vector store refuses, or the file cannot be written.
+    """
+    with only_builder(settings):
+        former = _former(settings)
+        embedder = vectors.embedder_name if vectors else ""
+        state = content_id(str(db.read(STATE, [embedder])["state"].item()), embedder, EXTRACTOR_VERSION)
+        if former is not None and former.about["digest"] == state:
+            return {"indexed": len(former), "index_bytes": 0}
+        index = read_index(db, vectors, former, digest=state)
+        return {"indexed": len(index), "index_bytes": write_index(settings, index)}
+
+
+def read_index(db: Database, vectors: Vectors | None, former: Index | None = None, *, digest: str = "") -> Index:
+    """The index of what is live now, in memory; without `vectors` none of it has one.
+
+    Vectors that `former` holds of the same embedding are taken from there: the store is asked for the others only.
+    """
+    with db.transaction() as transaction:
+        transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one moment for all that follows
+        arrays, kinds, languages, ids = _patterns(transaction)
+        repositories = transaction.read(REPOSITORIES)
+        arrays |= _places(transaction, ids, repositories["name"])
+        embedded = transaction.read(EMBEDDED, [vectors.embedder_name]) if vectors else None
+    arrays |= _vectors(vectors, ids, embedded, former)
+    folders = repositories.filter(pl.col("kind").is_in([FOLDER, GIT]) & pl.col("location").str.starts_with("/"))
+    about = {
+        "languages": languages,
+        "kinds": kinds,
+        "repositories": repositories["name"].to_list(),
+        "locations": dict(folders.select("name", "location").iter_rows()),
+        "embedder": vectors.embedder_name if vectors else None,
+        "dimensions": vectors.dimensions if vectors else 0,
+        "digest": digest,
+        "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return Index(arrays, about)
+
+
+def _former(settings: Settings) -> Index | None:
+    try:
+        return open_index(settings)
+    except NotFoundError:
+        return None
+
+
+def _batches(transaction: Transaction) -> Iterator[pl.DataFrame]:
+    total = transaction.read(N_PATTERNS)["n"].item()
+    last = ""
+    with phase("index", total=total, unit="patterns") as progress:
+        while not (batch := transaction.read(PATTERNS, [last, BATCH])).is_empty():
+            last = batch["pattern_id"][-1]
+            progress.advance(len(batch))
+            yield batch
+
+
+def _patterns(transaction: Transaction) -> tuple[dict[str, NDArray[Any]], list[str], list[str], pl.Series]:
+    """Arrays of the patterns, names of the kinds and languages, and the ids in order."""
+    small = ["pattern_id", "language", "kind", "n_tokens", "is_trivial"]
+    frames, structures, structure_sizes = [_EMPTY.select(small)], [_NO_BYTES], [_NO_SIZES]
+    codes, code_sizes = [_NO_BYTES], [_NO_SIZES]
+    sketches = list[Sketches]()
+    shingles, shingle_sizes, words, word_sizes = [np.empty(0, np.int32)], [_NO_SIZES], [_EMPTY["word"]], [_NO_SIZES]
+    for batch in _batches(transaction):
+        frames.append(batch.select(small))
+        text, sizes = _bytes_of(batch["structure"])
+        structures.append(text)
+        sketches.append(sketch(batch["structure"]))
+        structure_sizes.append(sizes)
+        text, sizes = _bytes_of(batch["code"])
+        codes.append(text)
+        code_sizes.append(sizes)
+        values, sizes = _values_of(batch["shingles"])
+        shingles.append(values.cast(pl.Int32).to_numpy())
+        shingle_sizes.append(sizes)
+        values, sizes = _values_of(batch["sub_tokens"])
+        words.append(values.cast(pl.String))
+        word_sizes.append(sizes)
+    facts = pl.concat(frames)
+    vocabulary, word = _numbered(pl.concat(words))
+    languages, language = _numbered(facts["language"])
+    kinds, kind = _numbered(facts["kind"])
+    arrays: dict[str, NDArray[Any]] = {
+        "ids": _halves(facts["pattern_id"]),
+        "language": language.astype(np.uint16),
+        "kind": kind.astype(np.uint16),
+        "n_tokens": facts["n_tokens"].cast(pl.Int32).to_numpy(),
+        "is_trivial": facts["is_trivial"].to_numpy(),
+        "structures": np.concatenate(structures),
+        "structure_ends": np.cumsum(np.concatenate(structure_sizes)),
+        "codes": np.concatenate(codes),
+        "code_ends": np.cumsum(np.concatenate(code_sizes)),
+        "shingles": np.concatenate(shingles),
+        "shingles_ends": np.cumsum(np.concatenate(shingle_sizes)),
+        "words": word,
+        "words_ends": np.cumsum(np.concatenate(word_sizes)),
+        **_text_arrays("vocabulary", "vocabulary_ends", vocabulary),
+    }
+    arrays |= _postings(sketches, arrays["is_trivial"])
+    return arrays, kinds.to_list(), languages.to_list(), facts["pattern_id"]
+
+
+def _postings(sketches: list[Sketches], is_trivial: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Fingerprint -> rows of patterns that are not trivial. One sort of (fingerprint, row) as single integers."""
+    sizes = np.concatenate([_NO_SIZES, *(part.sizes for part in sketches)])
+    values = np.concatenate([np.empty(0, np.uint32), *(part.values for part in sketches)])
+    rows = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
+    is_kept = np.repeat(~is_trivial, sizes)
+    keys = values[is_kept].astype(np.uint64) << np.uint64(32) | rows[is_kept]
+    keys.sort()
+    hashes = (keys >> np.uint64(32)).astype(np.uint32)
+    is_first = np.ones(len(hashes), np.bool_)
+    is_first[1:] = hashes[1:] != hashes[:-1]
+    starts = np.append(np.flatnonzero(is_first), len(hashes))
+    return {
+        "posting_hashes": hashes[is_first],
+        "posting_starts": starts.astype(np.int64),
+        "posting_rows": (keys & np.uint64(0xFFFFFFFF)).astype(np.int32),
+        "sketch_sizes": sizes.astype(np.uint8),
+    }
+
+
+def _places(transaction: Transaction, ids: pl.Series, repositories: pl.Series) -> dict[str, NDArray[Any]]:
+    """Where each live pattern stands at the heads, in the order of the patterns."""
+    places = transaction.read(PLACES, [EXTRACTOR_VERSION])
+    rows = places.join(ids.to_frame().with_row_index("row"), on="pattern_id", how="inner", maintain_order="left")
+    repository = pl.col("repository").replace_strict(repositories, range(len(repositories)), return_dtype=pl.Int32)
+    paths, path = _numbered(rows["path"])
+    names, name = _numbered(rows["name"])
+    counts = np.bincount(rows["row"].to_numpy(), minlength=len(ids))
+    return {
+        "place_ends": np.cumsum(counts, dtype=np.int64),
+        "place_tokens": _halves(rows["token_hash"].fill_null("0" * 32)),
+        "place_repository": rows.select(repository)["repository"].to_numpy(),
+        "place_path": path,
+        "place_name": name,
+        "place_start": rows["start_line"].cast(pl.Int32).to_numpy(),
+        "place_end": rows["end_line"].cast(pl.Int32).to_numpy(),
+        **_text_arrays("paths", "path_ends", paths),
+        **_text_arrays("names", "name_ends", names),
+    }
+
+
+def _vectors(
+    vectors: Vectors | None, ids: pl.Series, embedded: pl.DataFrame | None, former: Index | None
+) -> dict[str, NDArray[Any]]:
+    """Vectors as 16-bit floats, their signs, and when each was made; from the former index where it is the same."""
+    n = len(ids)
+    matrix = np.zeros((n, vectors.dimensions if vectors else 0), np.float16)
+    made_at = np.zeros(n, np.float64)
+    has_vector = np.zeros(n, np.bool_)
+    if vectors is not None and embedded is not None:
+        noted = ids.to_frame().join(embedded, on="pattern_id", how="left", maintain_order="left")["embedded_at"]
+        made_at = noted.fill_null(0).to_numpy().copy()
+        if former is not None and former.about["embedder"] == vectors.embedder_name and len(former):
+            old, is_same = _unchanged(former, ids, made_at)
+            matrix[is_same] = former.arrays["vectors"][old[is_same]]
+            has_vector |= is_same
+        wanted = np.flatnonzero((made_at > 0) & ~has_vector)
+        for start in range(0, len(wanted), VECTORS):
+            rows = wanted[start : start + VECTORS]
+            names = ids.gather(rows).to_list()
+            known, found = vectors.fetch(names)
+            rows = rows[np.isin(np.array(names), np.array(known))]
+            matrix[rows], has_vector[rows] = found, True
+    return {"vectors": matrix, "signs": signs_of(matrix), "has_vector": has_vector, "embedded_at": made_at}
+
+
+def _unchanged(
+    former: Index, ids: pl.Series, made_at: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """For each id its row in the former index, and whether the vector there is that of the same embedding."""
+    old, new = former.arrays["ids"], _halves(ids)
+    at = np.minimum(np.searchsorted(old[:, 0], new[:, 0]), len(old) - 1)
+    is_same: NDArray[np.bool_] = (old[at] == new).all(axis=1) & former.arrays["has_vector"][at]
+    return at, is_same & (former.arrays["embedded_at"][at] == made_at)
+
+
+_EMPTY = pl.DataFrame(
+    schema={
+        "pattern_id": pl.String, "language": pl.String, "kind": pl.String, "n_tokens": pl.Int32,
+        "is_trivial": pl.Boolean, "word": pl.String,
+    }
+)  # fmt: skip
+_NO_BYTES, _NO_SIZES = np.empty(0, np.uint8), np.empty(0, np.int64)
+
+
+def _halves(ids: pl.Series) -> NDArray[np.uint64]:
+    """Hex ids of 128 bits as two integers each, so that their order is the texts' order."""
+    text = "".join(ids.to_list())
+    return np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.uint32]]:
+    """The distinct texts in order, and the number of each text among them."""
+    codes = texts.rank("dense").to_numpy().astype(np.int64) - 1 if len(texts) else np.empty(0, np.int64)
+    return texts.unique().sort(), codes.astype(np.uint32)
+
+
+def _values_of(lists: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
+    sizes = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
+    return lists.explode(empty_as_null=False, keep_nulls=False), sizes
+
+
+def _bytes_of(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    sizes = texts.str.len_bytes().to_numpy().astype(np.int64)
+    return np.frombuffer("".join(texts.to_list()).encode(), np.uint8), sizes
+
+
+def _text_arrays(data: str, ends: str, texts: pl.Series) -> dict[str, NDArray[Any]]:
+    block, sizes = _bytes_of(texts)
+    return {data: block, ends: np.cumsum(sizes, dtype=np.int64)}
