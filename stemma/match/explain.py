@@ -19,7 +19,9 @@ SAME, CHANGED, ONLY_A, ONLY_B = "same", "changed", "only in A", "only in B"
 LISTED = 3  # of each kind, in the line of text
 SHOWN_CHARS = 40
 LINE_CHARS = 300
-_DEFINES = frozenset({"def", "class", "function", "func", "fn", "fun", "@", "struct", "interface", "trait", "enum"})
+_DEFINES = frozenset({"def", "class", "function", "func", "fn", "fun", "struct", "interface", "trait", "enum"})
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_BEGINS = frozenset({"=", "=>", "{", "return"})  # behind these comes what a definition does, not its name
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,19 @@ def _substitutions(a: Text, b: Text, pairs: Pairs, kind: str) -> tuple[Substitut
 
 
 def _calls(text: Text) -> dict[str, None]:
-    """Names before an opening bracket, except where something is defined: after `def` and the like, and the first."""
+    """Names before an opening bracket, but for what is defined: after `def` and the like, or the first of them all."""
     found: dict[str, None] = {}
     depth, is_own = 0, True
     for i, (token, after) in enumerate(pairwise(text.tokens)):
-        depth += (token.text in ("(", "{")) - (token.text in (")", "}"))
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        is_own = is_own and (depth > 0 or token.text not in _BEGINS)
         before = text.tokens[i - 1].text if i else ""
         if token.kind != NAME or after.text != "(":
             continue
-        if before in _DEFINES or (is_own and depth == 0):
-            is_own = is_own and before == "@"
-            continue
-        found[token.text] = None
+        if before in _DEFINES or (is_own and depth == 0 and before != "@"):
+            is_own = False
+        else:
+            found[token.text] = None
     return found
 
 

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import cast
 
 from tree_sitter import Node, Tree
 
-from stemma.extract.grammars import IDENTIFIER, INTERPOLATED, SILENT, STRING_LITERAL, Grammar, ParseTimeout, load
-from stemma.languages import LANGUAGES
+from stemma.extract.grammars import Grammar, ParseTimeout, load
+from stemma.languages import LANGUAGES, STRING, Language
 
 NAME, LITERAL, MARK = "name", "literal", "mark"
 
 MAX_TOKENS = 5_000
 """Of a text, the first so many are read: a function of some 700 lines. Aligning two of that length takes 20 ms."""
 PARSE_S = 1.0
+_CLOCK_EVERY = 16
 
 _PREFIX = {"php": "<?php "}  # without it all is text between tags
 _WORD = re.compile(rb"(?P<name>[A-Za-z_\x80-\xff][\w\x80-\xff]*)|(?P<literal>\d[\w.]*)|(?P<mark>[^\w\s])")
@@ -83,12 +84,12 @@ def read(code: str, language: str) -> Text:
 
 def _parsed(source: bytes, grammars: list[str]) -> Iterator[Token]:
     """By the first of a language's grammars that knows all of it, else by the first."""
-    deadline = time.thread_time() + PARSE_S
+    is_late = _alarm(PARSE_S)
     first: tuple[Grammar, Tree] | None = None
     try:
         for name in grammars:
             grammar = load(name)
-            tree = grammar.parse(source, lambda: time.thread_time() > deadline)
+            tree = grammar.parse(source, is_late)
             first = first or (grammar, tree)
             if not tree.root_node.has_error:
                 return _leaves(grammar, tree, source)
@@ -97,12 +98,18 @@ def _parsed(source: bytes, grammars: list[str]) -> Iterator[Token]:
     return _leaves(*first, source) if first else _split(source)
 
 
+def _alarm(seconds: float) -> Callable[[], bool]:
+    """Whether so much of the processor's time has gone; the clock is a system call, so it is looked at now and then."""
+    deadline, asked = time.thread_time() + seconds, count(1)
+    return lambda: next(asked) % _CLOCK_EVERY == 0 and time.thread_time() > deadline
+
+
 def _leaves(grammar: Grammar, tree: Tree, source: bytes) -> Iterator[Token]:
     cursor = tree.walk()
     n_found = 0
     while n_found <= MAX_TOKENS + 1:  # beyond the bound only whether there are more is of interest
         node = cast(Node, cursor.node)
-        kind = _kind_of(grammar, node)
+        kind = _kind_of(grammar.language, node)
         if kind is None and cursor.goto_first_child():
             continue
         if kind != "" and node.end_byte > node.start_byte:
@@ -115,27 +122,26 @@ def _leaves(grammar: Grammar, tree: Tree, source: bytes) -> Iterator[Token]:
                 return
 
 
-def _kind_of(grammar: Grammar, node: Node) -> str | None:
+def _kind_of(row: Language, node: Node) -> str | None:
     """What a node is as a token; "" when it says nothing, None when its children, if it has any, are asked."""
-    kind = node.kind_id
-    action = grammar.actions[kind] if kind < len(grammar.actions) else None  # an error node's kind is 65535
-    if action == SILENT:
+    kind = node.type
+    if kind in row.silent:
         return ""
-    if action == IDENTIFIER:
+    if not node.is_named:
+        return None
+    if kind in row.identifiers:
         return NAME
-    if action in (STRING_LITERAL, INTERPOLATED):
-        return "" if _is_docstring(grammar, node) else LITERAL
-    if kind in grammar.literals:
-        return LITERAL
-    return None
+    if kind in row.interpolated or row.literals.get(kind) == STRING:
+        return "" if _is_docstring(row, node) else LITERAL
+    return LITERAL if kind in row.literals else None
 
 
-def _is_docstring(grammar: Grammar, node: Node) -> bool:
+def _is_docstring(row: Language, node: Node) -> bool:
     """Whether a string is a statement of a block that layout delimits, as for the normal form."""
     above = node.parent
-    if above is not None and above.child_count == 1 and above.kind_id not in grammar.statement_lists:
+    if above is not None and above.child_count == 1 and above.type not in row.statement_lists:
         above = above.parent
-    return bool(grammar.blocks) and above is not None and above.kind_id in grammar.statement_lists
+    return bool(row.blocks) and above is not None and above.type in row.statement_lists
 
 
 def _split(source: bytes) -> Iterator[Token]:
