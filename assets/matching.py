@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
 
-from assets.declare import materialised, measured, table_spec
+from assets.declare import degraded, materialised, measured, table_spec
 from stemma import tables
 from stemma.config import Settings
+from stemma.embed.patterns import complete_vectors
+from stemma.errors import StoreError
 from stemma.match.families import update_families
 from stemma.match.matches import update_matches
 from stemma.store.postgres import Database
-from stemma.store.vectors import Vectors
+from stemma.store.vectors import NoVectors, Vectors
 
 GROUP = "matching"
 
@@ -22,10 +24,18 @@ def matches(
     context: AssetExecutionContext,
     database: ResourceParam[Database],
     settings: ResourceParam[Settings],
-    vectors: ResourceParam[Vectors],
+    vectors: ResourceParam[Vectors | NoVectors],
 ) -> MaterializeResult:
     with measured(context, database, "matches", written=("n_matches", "n_stale")) as counts:
-        counts.update(update_matches(database, vectors, settings))
+        usable = complete_vectors(database, vectors)
+        if not isinstance(usable, NoVectors):
+            try:
+                counts.update(update_matches(database, usable, settings))
+            except StoreError as error:
+                usable = NoVectors(str(error))
+        if isinstance(usable, NoVectors):
+            counts.update(update_matches(database, None, settings))
+            degraded(context, database, counts, f"Matched by structure and words alone: {usable.reason}")
     return materialised(database, tables.matches, counts)
 
 
@@ -35,9 +45,7 @@ def matches(
         table_spec(table, GROUP, deps=["matches", "patterns"]) for table in (tables.families, tables.family_members)
     ],
 )
-def family_groups(
-    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
-) -> Iterator[MaterializeResult]:
+def family_groups(context: AssetExecutionContext, database: ResourceParam[Database]) -> Iterator[MaterializeResult]:
     with measured(context, database, "families", written=("n_written", "n_deleted", "n_moved")) as counts:
-        counts.update(update_families(database, settings))
+        counts.update(update_families(database))
     yield from (materialised(database, table, counts) for table in (tables.families, tables.family_members))

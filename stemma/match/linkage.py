@@ -6,7 +6,6 @@ Nothing here knows patterns: nodes are rows, and a pair without an edge scores 0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +13,28 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
 Keys = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
 
 _DECIMALS = 3
 """Means that agree to so many are equal: a chain of 20,000 scores, each a little higher than the last, takes 0.01 s
 and not 20, for then only one pair a round is each other's nearest."""
 _ROUNDING = 1e-9  # sums differ by their order
-_ODD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # makes a hash of a sum
 
 
 @dataclass(frozen=True)
-class _Edges:
-    """Edges between clusters, each named by its smallest node, lower < upper; total of the scores of their pairs."""
+class Edges:
+    """Scored pairs of nodes, each unordered pair at most once. Between clusters: the total of the scores."""
 
-    lower: Rows
-    upper: Rows
-    total: Scores
+    a: Rows
+    b: Rows
+    score: Scores
 
-    def where(self, is_kept: NDArray[np.bool_]) -> _Edges:
-        return _Edges(self.lower[is_kept], self.upper[is_kept], self.total[is_kept])
+    def where(self, is_kept: Flags) -> Edges:
+        return Edges(self.a[is_kept], self.b[is_kept], self.score[is_kept])
 
 
-def average_linkage(a: Rows, b: Rows, score: NDArray[Any], keys: Keys, *, least: float) -> Rows:
+def average_linkage(edges: Edges, keys: Keys, *, least: float) -> Rows:
     """For each of the `len(keys)` nodes the smallest node of its cluster.
 
     The two clusters with the highest mean score of the pairs between them are joined, for as long as that mean is at
@@ -46,16 +46,15 @@ def average_linkage(a: Rows, b: Rows, score: NDArray[Any], keys: Keys, *, least:
     Between means that are equal (to 0.001) the nodes' `keys` decide, so rows numbered anew come to the same clusters.
 
     Args:
-        a, b: ends of the edges, each unordered pair at most once and never a node with itself.
-        score: of each edge, positive.
+        edges: of positive score.
         keys: a hash of each node's content: as good as random, which keeps the rounds few where many means are equal.
     """
     n = len(keys)
     root = np.arange(n, dtype=np.int64)
     size = np.ones(n, dtype=np.float64)
-    edges = _merged(np.minimum(a, b), np.maximum(a, b), score.astype(np.float64), n)
+    edges = _merged(edges, n)
     while True:
-        mean = edges.total / (size[edges.lower] * size[edges.upper])
+        mean = edges.score / (size[edges.a] * size[edges.b])
         is_open = mean >= least - _ROUNDING
         if not is_open.any():
             return _flat(root)
@@ -63,37 +62,36 @@ def average_linkage(a: Rows, b: Rows, score: NDArray[Any], keys: Keys, *, least:
         joined = near.where(_is_mutual(near, mean[is_open], keys))
         # The mean to a join is no higher than to one of its parts: what has no open edge will never have one.
         can_join = np.zeros(n, np.bool_)
-        can_join[near.lower] = can_join[near.upper] = True
-        edges = edges.where(can_join[edges.lower] & can_join[edges.upper])
-        root[joined.upper] = joined.lower
-        size[joined.lower] += size[joined.upper]
-        edges = _merged(root[edges.lower], root[edges.upper], edges.total, n)
+        can_join[near.a] = can_join[near.b] = True
+        edges = edges.where(can_join[edges.a] & can_join[edges.b])
+        root[joined.b] = joined.a
+        size[joined.a] += size[joined.b]
+        edges = _merged(Edges(root[edges.a], root[edges.b], edges.score), n)
 
 
-def _is_mutual(edges: _Edges, mean: Scores, keys: Keys) -> NDArray[np.bool_]:
+def _is_mutual(edges: Edges, mean: Scores, keys: Keys) -> Flags:
     """Which edges are the best of both their ends; the best of all always is."""
     level = np.round(mean, _DECIMALS)
-    tie = (keys[edges.lower] ^ keys[edges.upper] * _ODD[0]) * _ODD[1]
-    order = np.lexsort((edges.upper, edges.lower, tie, level))
+    tie = (keys[edges.a] + keys[edges.b]) * _ODD
+    order = np.lexsort((edges.b, edges.a, tie, level))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     best = np.full(len(keys), -1, np.int64)
-    np.maximum.at(best, edges.lower, rank)
-    np.maximum.at(best, edges.upper, rank)
-    is_mutual: NDArray[np.bool_] = (best[edges.lower] == rank) & (best[edges.upper] == rank)
+    np.maximum.at(best, edges.a, rank)
+    np.maximum.at(best, edges.b, rank)
+    is_mutual: Flags = (best[edges.a] == rank) & (best[edges.b] == rank)
     return is_mutual
 
 
-def _merged(one: Rows, other: Rows, total: Scores, n: int) -> _Edges:
-    """One edge for each pair of clusters, of all that now lead between them; those within a cluster are gone."""
-    is_between = one != other
-    one, other, total = one[is_between], other[is_between], total[is_between]
-    pairs = np.minimum(one, other) * n + np.maximum(one, other)
+def _merged(edges: Edges, n: int) -> Edges:
+    """One edge a < b for each pair of clusters, of all that now lead between them; those within a cluster are gone."""
+    edges = edges.where(edges.a != edges.b)
+    pairs = np.minimum(edges.a, edges.b) * n + np.maximum(edges.a, edges.b)
     order = np.argsort(pairs, kind="stable")
     pairs = pairs[order]
     starts = np.flatnonzero(np.diff(pairs, prepend=-1))
-    lower, upper = np.divmod(pairs[starts], max(n, 1))
-    return _Edges(lower, upper, np.add.reduceat(total[order], starts) if len(starts) else total)
+    a, b = np.divmod(pairs[starts], max(n, 1))
+    return Edges(a, b, np.add.reduceat(edges.score[order], starts) if len(starts) else edges.score)
 
 
 def _flat(root: Rows) -> Rows:

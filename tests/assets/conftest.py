@@ -66,7 +66,7 @@ def take_the_whole_way(database: Database, settings: Settings) -> None:
     with open_vectors(settings, embedder) as vectors:
         embed_patterns(database, vectors, embedder)
         update_matches(database, vectors, settings)
-    update_families(database, settings)
+    update_families(database)
     update_votes(database, settings)
     update_verdicts(database)
 

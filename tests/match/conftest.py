@@ -39,15 +39,15 @@ def add_pattern(database: Database) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def add_match(database: Database) -> Iterator[Callable[[str, str, float], None]]:
+def add_match(database: Database) -> Iterator[Callable[..., None]]:
     """Add a match between the patterns of two letters."""
 
-    def add(a: str, b: str, score: float) -> None:
+    def add(a: str, b: str, score: float, **others: Any) -> None:
         row = {
             "pattern_a": a * 32, "pattern_b": b * 32, "clone_type": "type-3", "score": score, "structural": score,
             "lexical": None, "semantic": None, "candidate_source": "fingerprint", "matcher_version": "test",
             "confidence": 1.0, "matched_at": datetime.now(UTC),
         }  # fmt: skip
-        database.insert(tables.matches, pl.DataFrame([row], tables.polars_schema(tables.matches)))
+        database.insert(tables.matches, pl.DataFrame([row | others], tables.polars_schema(tables.matches)))
 
     yield add
