@@ -49,7 +49,7 @@ class Language:
     pieces: frozenset[str] = frozenset()
     """Nodes that only the exact tokens keep: the pieces of a string that may hold expressions, its quotes, formats."""
     markup: frozenset[str] = frozenset()
-    """Literals whose blanks are layout: text between markup tags."""
+    """Literals whose blanks are layout: text between markup tags, the body of a macro."""
     interpolated: frozenset[str] = frozenset()
     """Strings that may hold expressions: a placeholder, then the expressions."""
     blocks: frozenset[str] = frozenset()
@@ -64,6 +64,18 @@ class Language:
     """Nodes in which a comma before the closing bracket has a meaning."""
     lost_in: frozenset[str] = frozenset()
     """Kinds no `function_definition` stands in: found there, the parser had lost its way in what is around it."""
+    calls: dict[str, str] = _field(default_factory=dict)
+    """Nodes that call -> the fields, from first to last, in which what they call is written."""
+    decisions: frozenset[str] = frozenset()
+    """Nodes that each add a way through; tokens, where no named node bears the name."""
+    bindings: dict[str, str] = _field(default_factory=dict)
+    """Nodes that bind names -> the field of the name or pattern; of members, those of `self` and `this` count."""
+    member_bindings: dict[str, str] = _field(default_factory=dict)
+    """Nodes that bind members of `self` or `this` only: an assignment, where variables are declared by others."""
+    parameters: frozenset[str] = frozenset()
+    """Nodes of one parameter, where no field called `parameters` leads to them."""
+    modifiers: frozenset[str] = frozenset()
+    """Words of a definition's head, outside brackets, that modify it."""
     lead_in: str = r"(?!)"
     """What may stand between a leading comment and the definition's first byte."""
     deprecation_marks: str = r"(?!)"
@@ -107,6 +119,27 @@ _JS_TERMINATED = _words(
     "continue_statement debugger_statement do_statement import_statement export_statement type_alias_declaration "
     "function_signature"
 )
+_JS_DECISIONS = _words("if for while case catch && || ?? ternary_expression")
+_JS_CALLS = {"call_expression": "function", "new_expression": "constructor"}
+_JS_BINDINGS = {
+    "variable_declarator": "name",
+    "field_definition": "property",
+    "public_field_definition": "name",
+    "property_signature": "name",
+    "enum_assignment": "name",
+    "for_in_statement": "left",
+    "catch_clause": "parameter",
+}
+_JS_MODIFIERS = _words(
+    "async static get set export default const let var abstract declare public private protected readonly override"
+)
+_C_DECISIONS = _words("if for while case catch && || and or conditional_expression")
+_C_BINDINGS = {
+    "declaration": "declarator",
+    "field_declaration": "declarator",
+    "enumerator": "name",
+    "for_range_loop": "declarator",
+}
 _JS_EXPORT = r"export\s+(default\s+)?(declare\s+)?$"
 _JS_TEST = r"^(test([_A-Z0-9]\w*)?|\w+[Tt]est)$"
 
@@ -124,6 +157,15 @@ LANGUAGES: dict[str, Language] = {
             blocks=_words("block"),
             statement_lists=_words("block module"),
             kept_commas=_words("tuple tuple_pattern subscript expression_list pattern_list"),
+            calls={"call": "function"},
+            decisions=_words("if elif for while except except* and or case_clause"),
+            bindings={
+                "assignment": "left",
+                "named_expression": "name",
+                "for_statement": "left",
+                "as_pattern": "alias",
+            },
+            modifiers=_words("async staticmethod classmethod property abstractmethod"),
             deprecation_marks=r"@\s*[\w.]*[Dd]eprecat\w*",
             deprecation_notes=r"\.\.\s+deprecated::",
             test_names=r"^(test(_\w*|[A-Z0-9]\w*)?|Test([A-Z0-9_]\w*)?)$",
@@ -139,6 +181,11 @@ LANGUAGES: dict[str, Language] = {
             interpolated=_words("template_string"),
             statement_lists=_words("class_body"),
             terminated=_JS_TERMINATED,
+            calls=_JS_CALLS,
+            decisions=_JS_DECISIONS,
+            bindings=_JS_BINDINGS,
+            member_bindings={"assignment_expression": "left"},
+            modifiers=_JS_MODIFIERS,
             lead_in=_JS_EXPORT,
             deprecation_marks=r"@deprecated\b",
             deprecation_notes=r"@deprecated\b",
@@ -157,6 +204,11 @@ LANGUAGES: dict[str, Language] = {
             interpolated=_words("template_string template_literal_type"),
             statement_lists=_words("class_body interface_body object_type"),
             terminated=_JS_TERMINATED,
+            calls=_JS_CALLS,
+            decisions=_JS_DECISIONS,
+            bindings=_JS_BINDINGS,
+            member_bindings={"assignment_expression": "left"},
+            modifiers=_JS_MODIFIERS,
             kept_commas=_words("tuple_type"),
             lead_in=_JS_EXPORT,
             deprecation_marks=r"@deprecated\b",
@@ -175,6 +227,23 @@ LANGUAGES: dict[str, Language] = {
                 bool="true false",
             ),
             silent=_words("line_comment block_comment"),
+            calls={
+                "method_invocation": "object name",
+                "object_creation_expression": "type",
+                "explicit_constructor_invocation": "constructor",
+            },
+            decisions=_words("if for while case catch && || ternary_expression"),
+            bindings={
+                "variable_declarator": "name",
+                "enhanced_for_statement": "name",
+                "resource": "name",
+                "catch_formal_parameter": "name",
+                "enum_constant": "name",
+            },
+            modifiers=_words(
+                "public protected private abstract static final default synchronized native strictfp transient "
+                "volatile sealed"
+            ),
             deprecation_marks=r"@(java\.lang\.)?Deprecated\b",
             deprecation_notes=r"@deprecated\b",
             test_names=r"^(Test[A-Z]\w*|\w+Tests?|test[A-Z_]\w*)$",
@@ -195,6 +264,16 @@ LANGUAGES: dict[str, Language] = {
                 "source_file statement_list field_declaration_list interface_type import_spec_list const_declaration "
                 "var_declaration var_spec_list type_declaration"
             ),
+            calls={"call_expression": "function"},
+            decisions=_words("if for case && ||"),
+            bindings={
+                "short_var_declaration": "left",
+                "var_spec": "name",
+                "const_spec": "name",
+                "field_declaration": "name",
+                "range_clause": "left",
+                "receive_statement": "left",
+            },
             lead_in=r"^\s*type\s+$",
             deprecation_notes=r"(?m)^Deprecated: ",
             test_names=r"^(Test|Benchmark|Fuzz|Example)(?![a-z])\w*$",
@@ -211,6 +290,18 @@ LANGUAGES: dict[str, Language] = {
             ),
             silent=_words("line_comment block_comment"),
             kept_commas=_words("tuple_expression tuple_pattern tuple_type token_tree token_tree_pattern"),
+            calls={"call_expression": "function", "macro_invocation": "macro"},
+            decisions=_words("if while for_expression match_arm && ||"),
+            bindings={
+                "let_declaration": "pattern",
+                "let_condition": "pattern",
+                "for_expression": "pattern",
+                "const_item": "name",
+                "static_item": "name",
+                "field_declaration": "name",
+                "enum_variant": "name",
+            },
+            modifiers=_words("pub async const unsafe extern default"),
             deprecation_marks=r"#\[\s*deprecated\b",
             test_names=r"^test_\w*$",
             test_marks=r"#\[\s*(\w+\s*::\s*)*(test|rstest|test_case|bench|cfg\(test\))",
@@ -221,7 +312,12 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_C_IDENTIFIERS,
             literals=_C_LITERALS,
             silent=_words("comment \n"),
+            markup=_words("preproc_arg"),
             lost_in=_words("function method struct enum"),
+            calls={"call_expression": "function"},
+            decisions=_C_DECISIONS,
+            bindings=_C_BINDINGS,
+            modifiers=_words("static inline extern register _Noreturn"),
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
             test_names=_C_TESTS,
@@ -236,7 +332,14 @@ LANGUAGES: dict[str, Language] = {
             identifiers=_C_IDENTIFIERS,
             literals=_C_LITERALS,
             silent=_words("comment \n"),
+            markup=_words("preproc_arg"),
             lost_in=_words("function method"),  # a class inside a function has methods
+            calls={"call_expression": "function", "new_expression": "type"},
+            decisions=_C_DECISIONS,
+            bindings=_C_BINDINGS,
+            modifiers=_words(
+                "static inline extern virtual explicit constexpr consteval friend override final noexcept template"
+            ),
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
             test_names=_C_TESTS,

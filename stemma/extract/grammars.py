@@ -1,12 +1,12 @@
 """A row of the language table made ready for its grammar: parser, query, and what each node type means to a walk.
 
-Which languages there are is said in `languages`; what the walk makes of the meanings, in `normal_form`.
+Which languages there are is said in `languages`; what the walk makes of the meanings, in `normal_form` and `facts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,36 +16,69 @@ from tree_sitter import Language as TreeSitterLanguage
 from tree_sitter import Parser, Query, QueryCursor, Tree
 from tree_sitter_language_pack import get_language
 
+from stemma.extract.vocabulary import VOCABULARY
 from stemma.languages import LANGUAGES, STRING, Language
 
-IDENTIFIER, NAMED, SILENT, INTERPOLATED, CLOSER, SEPARATOR, STRING_LITERAL = range(7)
+PLAIN, IDENTIFIER, SPECIAL, SILENT, CLOSER, SEPARATOR, LITERAL, STRING_LITERAL, INTERPOLATED, DECISION = range(
+    -1, -11, -1
+)
+"""What a walk does at a node that is not a mark: go into it, note a name, look it up in the sets below, skip it, ..."""
+ERROR_KIND = 65_535
 READ_BYTES = 1 << 20
 MATCH_LIMIT = 1 << 16
+
+_PATTERN_FIELDS = ("pattern", "declarator", "left", "name")  # the first that is there leads on to the names
+_BESIDE_FIELDS = ("type", "value", "right", "default_value", "default", "size", "key", "parameters", "return_type")
+_PATTERN_WORDS = re.compile(
+    "pattern|declarator|declaration|parameter|list|tuple|array|splat|target|binding|spec|variable"
+)
+_FUNCTION_FIELDS = ("value", "right", "declarator")
 
 
 class ParseTimeout(Exception):  # noqa: N818 - not an error of the program: the file is named and left out
     """A file took longer than it may."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a node tells besides its tokens; fields are ids of the grammar's."""
+
+    is_decision: bool = False
+    called: tuple[int, ...] = ()
+    bound: tuple[int, ...] = ()
+    is_member: bool = False
+
+
 @dataclass(frozen=True)
 class Grammar:
-    """One grammar of one language. `actions[kind_id]` is a token to emit as it is, or one of the codes above."""
+    """One grammar of one language. Node types are ids of the grammar's; `actions` has a mark's number, or a code."""
 
     language: Language
     parser: Parser
     definitions: Query
     errors: Query
-    actions: list[str | int]
-    texts: list[str]
-    """Text of each anonymous node type."""
+    actions: dict[int, int]
+    marks: dict[int, int]
+    """Number of the token of each anonymous node type."""
+    rules: dict[int, Rule]
+    placeholders: dict[int, str]
     statement_lists: frozenset[int]
     terminated: frozenset[int]
     blocks: frozenset[int]
+    closing: frozenset[int]
+    """Blocks, and what ends a statement."""
     kept_commas: frozenset[int]
-    literals: frozenset[int]
-    """Kinds that become a placeholder other than a string's."""
+    joined: frozenset[int]
     pieces: frozenset[int]
     markup: frozenset[int]
+    declaring: frozenset[int]
+    """Nodes in which an operator decides nothing: `T &&x` in C++."""
+    identifiers: frozenset[int]
+    patterns: frozenset[int]
+    pairs: frozenset[int]
+    parameters: frozenset[int]
+    receivers: frozenset[int]
+    fields: Fields
     lead_in: re.Pattern[str]
     deprecation_marks: re.Pattern[str]
     deprecation_notes: re.Pattern[str]
@@ -75,32 +108,65 @@ class Grammar:
         return cast(list[tuple[int, dict[str, Any]]], found)
 
 
+@dataclass(frozen=True)
+class Fields:
+    """Ids of the fields that lead to names and parameters; those the grammar lacks are left out."""
+
+    pattern: tuple[int, ...]
+    pair: tuple[int, ...]
+    beside: tuple[int, ...]
+    function: tuple[int, ...]
+    receiver: tuple[int, ...]
+    parameters: tuple[int, ...]
+    parameter: tuple[int, ...]
+
+
 @cache
 def load(name: str) -> Grammar:
     """The grammar of that name, from the installed wheel; some 10 ms the first time."""
     row = next(row for row in LANGUAGES.values() if name in row.grammars)
     grammar: TreeSitterLanguage = get_language(cast(Any, name))
     query = files("stemma.extract").joinpath("queries", f"{row.name}.scm").read_text("utf-8")
-    kinds = [grammar.node_kind_for_id(kind) or "" for kind in range(grammar.node_kind_count)]
-    is_named = [grammar.node_kind_is_named(kind) for kind in range(grammar.node_kind_count)]
-
-    def ids(names: frozenset[str]) -> frozenset[int]:
-        return frozenset(kind for kind, text in enumerate(kinds) if is_named[kind] and text in names)
-
+    kinds = _Kinds(grammar)
+    statement_lists, blocks, terminated = map(kinds.named, (row.statement_lists, row.blocks, row.terminated))
+    joined = kinds.named(row.joined)
+    rules = _rules(row, kinds)
+    actions = {kind: _action(row, kinds, kind) for kind in kinds.all}
+    for kind in (*rules, *statement_lists, *blocks, *joined):
+        if actions[kind] == PLAIN:
+            actions[kind] = SPECIAL
     return Grammar(
         language=row,
         parser=Parser(grammar),
         definitions=Query(grammar, query),
         errors=Query(grammar, "[(ERROR) (MISSING)] @error"),
-        actions=[_action(row, text, named) for text, named in zip(kinds, is_named, strict=True)],
-        texts=kinds,
-        statement_lists=ids(row.statement_lists),
-        terminated=ids(row.terminated),
-        blocks=ids(row.blocks),
-        kept_commas=ids(row.kept_commas),
-        literals=ids(frozenset(node for node, literal in row.literals.items() if literal != STRING)),
-        pieces=ids(row.pieces) | frozenset(kind for kind, text in enumerate(kinds) if text in row.pieces),
-        markup=ids(row.markup),
+        actions={**actions, ERROR_KIND: PLAIN},
+        marks={kind: VOCABULARY.mark(text) for kind, text in kinds.all.items() if not kinds.is_named[kind]},
+        rules=rules,
+        placeholders={kind: text for kind in kinds.all if (text := row.literals.get(kinds.all[kind]))},
+        statement_lists=statement_lists,
+        terminated=terminated,
+        blocks=blocks,
+        closing=blocks | terminated,
+        kept_commas=kinds.named(row.kept_commas),
+        joined=joined,
+        pieces=frozenset(kind for kind, text in kinds.all.items() if text in row.pieces),
+        markup=kinds.named(row.markup),
+        declaring=kinds.whose("declarator|qualifier"),
+        identifiers=kinds.named(row.identifiers),
+        patterns=kinds.whose(_PATTERN_WORDS),
+        pairs=kinds.named(["pair_pattern"]),
+        parameters=kinds.named(row.parameters),
+        receivers=kinds.whose("^self"),
+        fields=Fields(
+            pattern=kinds.fields(_PATTERN_FIELDS),
+            pair=kinds.fields(["value"]),
+            beside=kinds.fields(_BESIDE_FIELDS),
+            function=kinds.fields(_FUNCTION_FIELDS),
+            receiver=kinds.fields(["receiver"]),
+            parameters=kinds.fields(["parameters"]),
+            parameter=kinds.fields(["parameter"]),
+        ),
         lead_in=re.compile(row.lead_in),
         deprecation_marks=re.compile(row.deprecation_marks),
         deprecation_notes=re.compile(row.deprecation_notes),
@@ -109,16 +175,60 @@ def load(name: str) -> Grammar:
     )
 
 
-def _action(row: Language, kind: str, is_named: bool) -> str | int:
-    if kind in row.silent or kind in row.pieces:
+class _Kinds:
+    """The node types and fields of a grammar."""
+
+    def __init__(self, grammar: TreeSitterLanguage) -> None:
+        self._grammar = grammar
+        self.all = {kind: grammar.node_kind_for_id(kind) or "" for kind in range(grammar.node_kind_count)}
+        self.is_named = [grammar.node_kind_is_named(kind) for kind in self.all]
+
+    def named(self, names: Iterable[str]) -> frozenset[int]:
+        wanted = set(names)
+        return frozenset(kind for kind, text in self.all.items() if self.is_named[kind] and text in wanted)
+
+    def named_or_token(self, name: str) -> frozenset[int]:
+        return self.named([name]) or frozenset(kind for kind, text in self.all.items() if text == name)
+
+    def whose(self, pattern: str | re.Pattern[str]) -> frozenset[int]:
+        return frozenset(kind for kind, text in self.all.items() if self.is_named[kind] and re.search(pattern, text))
+
+    def fields(self, names: Iterable[str]) -> tuple[int, ...]:
+        ids = (self._grammar.field_id_for_name(name) for name in names)
+        return tuple(field for field in ids if field is not None)
+
+
+def _rules(row: Language, kinds: _Kinds) -> dict[int, Rule]:
+    decisions = {kind for name in row.decisions for kind in kinds.named_or_token(name) if kinds.is_named[kind]}
+    calls = {kind: fields for name, fields in row.calls.items() for kind in kinds.named([name])}
+    bindings = {kind: field for name, field in row.bindings.items() for kind in kinds.named([name])}
+    members = {kind: field for name, field in row.member_bindings.items() for kind in kinds.named([name])}
+    return {
+        kind: Rule(
+            is_decision=kind in decisions,
+            called=kinds.fields(calls.get(kind, "").split()),
+            bound=kinds.fields((bindings.get(kind) or members.get(kind, "")).split()),
+            is_member=kind in members,
+        )
+        for kind in {*decisions, *calls, *bindings, *members}
+    }
+
+
+def _action(row: Language, kinds: _Kinds, kind: int) -> int:  # noqa: PLR0911 - one line a case
+    text = kinds.all[kind]
+    if text in row.silent or text in row.pieces:
         return SILENT
-    if not is_named:
-        return {")": CLOSER, "]": CLOSER, "}": CLOSER, ";": SEPARATOR, ",": SEPARATOR}.get(kind, kind)
-    if kind in row.identifiers:
+    if not kinds.is_named[kind]:
+        if text in (")", "]", "}"):
+            return CLOSER
+        if text in (";", ","):
+            return SEPARATOR
+        is_decisive = text in row.decisions and kind in kinds.named_or_token(text)
+        return DECISION if is_decisive else VOCABULARY.mark(text)
+    if text in row.identifiers:
         return IDENTIFIER
-    if kind in row.interpolated:
+    if text in row.interpolated:
         return INTERPOLATED
-    placeholder = row.literals.get(kind)
-    if placeholder == STRING:
-        return STRING_LITERAL
-    return placeholder if placeholder else NAMED
+    if (placeholder := row.literals.get(text)) is None:
+        return PLAIN
+    return STRING_LITERAL if placeholder == STRING else LITERAL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stemma.extract import extractor
+from stemma.extract.contents import CACHE
 from stemma.extract.extractor import Columns, Extracted, File, Limits, extract
 
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=20)
@@ -18,7 +18,7 @@ def read(grammar: str, text: str | bytes, limits: Limits = LIMITS) -> Extracted:
 
 
 def forget() -> None:
-    extractor._CACHE = extractor._Cache(extractor.CACHE_BYTES)
+    CACHE.clear()
 
 
 def rows(columns: Columns) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.extractor import File, Limits, crashed, extract
-from stemma.extract.normal_form import TRIVIAL_TOKENS
+from stemma.extract.triviality import TRIVIAL_TOKENS
 from stemma.languages import LANGUAGES
 from tests.extract.reading import LIMITS, blob, named, places, read, rows, snippets
 

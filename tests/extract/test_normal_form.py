@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import keyword
+from hashlib import blake2b
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.grammars import load
-from stemma.extract.normal_form import Walk, exact_hash, pattern_id, shingles, sub_tokens
+from stemma.extract.normal_form import Sequences, exact_hash
+from stemma.extract.vocabulary import VOCABULARY
+from stemma.extract.walk import Walk
 from stemma.ids import content_id
 from stemma.languages import BOOLEAN, NUMBER, STRING
 from tests.extract.reading import read, rows, snippets
@@ -50,11 +53,35 @@ def pattern(language: str, text: str) -> str:
 
 
 def tokens(language: str, text: str) -> list[str]:
+    """The normal form of a whole text, read from the vocabulary: names behind \x01, literals by their type."""
+    VOCABULARY.forget()
     grammar = load(language)
     source = text.encode()
     walk = Walk(grammar, source, lambda: False)
-    walk.add(grammar.parse(source, lambda: False).root_node)
-    return [token.partition("\x02")[0] for token in walk.tokens]
+    walk.add(0, [grammar.parse(source, lambda: False).root_node])
+    told = {number: mark for mark, number in VOCABULARY._marks.items()}
+    told |= {number: name.decode() for name, number in VOCABULARY.rare.items()}
+    told |= {number: f"\x01{name.decode()}" for name, number in VOCABULARY.names.items()}
+    for placeholder, numbers in VOCABULARY._literals.items():
+        told |= dict.fromkeys(numbers.values(), placeholder)
+    return [told[token] for token in walk.tokens[1:]]  # the first stands between two definitions
+
+
+def forms(*sequence: str) -> Sequences:
+    """The forms of tokens written as `tokens` gives them."""
+    numbers = [
+        VOCABULARY.names[token[1:].encode()]
+        if token[0] == "\x01"
+        else VOCABULARY.literals(token)[b"x"]
+        if token[0] == "0"
+        else VOCABULARY.rare[token.encode()]
+        for token in sequence
+    ]
+    return Sequences("python", numbers)
+
+
+def shingles(*sequence: str) -> list[int]:
+    return forms(*sequence).shingles(0, len(sequence)).tolist()
 
 
 def exact(language: str, text: str) -> str:
@@ -178,9 +205,14 @@ def test_the_normal_form_of_a_python_function() -> None:
         ";",
     ]
     assert tokens("python", text) == expected
-    numbered = ["def", "\x010", "(", "\x011", ")", ":", "{", "\x012", "=", STRING, "{", "\x011", "}", STRING]
-    without_end = [*numbered, ";", "return", BOOLEAN, ";", "}"]
-    assert pattern("python", text) == content_id("python", "\0".join(without_end))
+    # In the id a name is how far back its last use is, 0 at the first, and any other token the hash of its text.
+    renamed: list[str | int] = ["def", 0, "(", 0, ")", ":", "{", 0, "=", STRING, "{", 8, "}", STRING, ";", "return"]
+    renamed += [BOOLEAN, ";", "}"]
+    hashes = [
+        token.to_bytes(8, "little") if isinstance(token, int) else blake2b(token.encode(), digest_size=8).digest()
+        for token in renamed
+    ]
+    assert pattern("python", text) == content_id("python", b"".join(hashes))
 
 
 def test_the_normal_form_of_a_javascript_function() -> None:
@@ -272,22 +304,43 @@ def test_the_exact_hash_keeps_indentation_and_inner_space() -> None:
 
 
 def test_windows_are_of_five_tokens_with_identifiers_alike() -> None:
-    assert shingles(["a", "b", "c", "d"]).tolist() == []
-    assert len(shingles(["a", "b", "c", "d", "e"])) == 1
-    assert len(shingles(["a", "b", "c", "d", "e", "f"])) == 2
-    assert len(shingles(["a"] * 50)) == 1
-    one, other = ["(", "\x01x", ")", "+", "\x01y"], ["(", "\x01p", ")", "+", "\x01p"]
-    assert shingles(one).tolist() == shingles(other).tolist()
-    assert pattern_id("python", one) != pattern_id("python", other)
-    assert shingles(one).tolist() != shingles(["(", "\x01x", ")", "-", "\x01y"]).tolist()
+    assert shingles("a", "b", "c", "d") == []
+    assert len(shingles("a", "b", "c", "d", "e")) == 1
+    assert len(shingles("a", "b", "c", "d", "e", "f")) == 2
+    assert len(shingles(*["a"] * 50)) == 1
+    one, other = ("(", "\x01x", ")", "+", "\x01y"), ("(", "\x01p", ")", "+", "\x01p")
+    assert shingles(*one) == shingles(*other)
+    assert forms(*one).pattern_id(0, 5) != forms(*other).pattern_id(0, 5)
+    assert shingles(*one) != shingles("(", "\x01x", ")", "-", "\x01y")
 
 
 @given(st.lists(st.sampled_from(["\x01a", "\x01b", "+", "(", ")", "if"]), max_size=40))
 def test_windows_are_sorted_distinct_and_at_most_one_a_position(sequence: list[str]) -> None:
-    windows = shingles(sequence).tolist()
+    windows = shingles(*sequence)
     blanked = ["\x01" if token[0] == "\x01" else token for token in sequence]
     assert windows == sorted(set(windows))
     assert len(windows) == len({tuple(blanked[i : i + 5]) for i in range(len(blanked) - 4)})
+
+
+def numbered(sequence: list[str]) -> list[str]:
+    """The normal form as its definition says it: names by the number of their first use."""
+    first_uses = list(dict.fromkeys(token for token in sequence if token[0] == "\x01"))
+    return [str(first_uses.index(token)) if token in first_uses else token for token in sequence]
+
+
+@given(
+    st.lists(st.sampled_from(["\x01a", "\x01b", "\x01c", "+"]), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["\x01a", "\x01b", "\x01c", "+"]), min_size=1, max_size=8),
+    st.integers(0, 3),
+)
+def test_two_parts_have_one_id_exactly_if_first_uses_number_them_alike(
+    one: list[str], other: list[str], skipped: int
+) -> None:
+    around = ["\x01a", "\x01c", "\x01b"][:skipped]  # what stands before a part says nothing about it
+    ids = [forms(*around, *part, *around).pattern_id(skipped, skipped + len(part)) for part in (one, other)]
+    assert (ids[0] == ids[1]) == (numbered(one) == numbered(other))
+    exact_ids = [forms(*around, *part).token_hash(skipped, skipped + len(part)) for part in (one, other)]
+    assert (exact_ids[0] == exact_ids[1]) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -302,8 +355,8 @@ def test_windows_are_sorted_distinct_and_at_most_one_a_position(sequence: list[s
     ],
 )
 def test_identifiers_split_into_words(identifier: str, words: list[str]) -> None:
-    assert sub_tokens([f"\x01{identifier}", "if"]) == words
+    assert forms(f"\x01{identifier}", "if").sub_tokens(0, 2) == words
 
 
 def test_words_are_distinct_over_all_identifiers() -> None:
-    assert sub_tokens(["\x01getName", "\x01set_name", "return", STRING]) == ["get", "name", "set"]
+    assert forms("\x01getName", "\x01set_name", "return", STRING).sub_tokens(0, 4) == ["get", "name", "set"]

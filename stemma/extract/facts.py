@@ -1,0 +1,208 @@
+"""What can be said of a definition besides what it looks like: parameters, modifiers, calls, names bound, complexity.
+
+Which nodes tell of them is said by the rows of `languages`; the nodes are met by `walk`. Triviality is in `triviality`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from tree_sitter import Node
+
+from stemma.extract.definitions import Definition
+from stemma.extract.grammars import Grammar, Rule
+from stemma.extract.vocabulary import bounded_name
+
+CALLEE_BYTES = 200
+MAX_NAMES = 1_000
+"""Calls and names of one definition beyond these are left out: a table of data is not read name by name."""
+_PATTERN_NODES = 200
+_CACHED_CALLEES = 50_000
+_TYPE_ARGUMENTS = re.compile(rb"(::)?<[^<>()]*>")
+_PATH = re.compile(rb"(?:[\w$@\x80-\xff]+[!?]?\s*(?:\?\.|\.|::|->|\\)\s*)*[\w$@~\x80-\xff]+[!?]?\s*$")
+_OWN_MEMBER = re.compile(rb"(?:\$?this|self|cls)\s*(?:\.|->|::)\s*#?\$?[\w\x80-\xff]+$")
+_GROUP = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a walk has met in one definition, the definitions inside it left out."""
+
+    calls: list[bytes] = field(default_factory=list)
+    names: list[bytes] = field(default_factory=list)
+    n_decisions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts of one definition's text; see the columns of `snippet_texts`.
+
+    Calls, names and decisions of a definition inside count for that one only, as lizard counts; a function without a
+    name that is no definition of its own counts for what is around it.
+    """
+
+    parameters: list[str]
+    modifiers: list[str]
+    calls: list[str]
+    defines: list[str]
+    complexity: int
+
+    @property
+    def n_bytes(self) -> int:
+        return 300 + 70 * (len(self.parameters) + len(self.calls) + len(self.defines))
+
+
+def facts(grammar: Grammar, source: bytes, definition: Definition, gathered: Gathered) -> Facts:
+    """The facts of a definition, from what was gathered in it and from its head."""
+    callees = (name for raw in dict.fromkeys(gathered.calls) if (name := _CALLEES[raw]))
+    return Facts(
+        parameters(grammar, source, definition.node),
+        _modifiers(grammar, source, definition),
+        list(islice(dict.fromkeys(callees), MAX_NAMES)),
+        [bounded_name(name) for name in islice(dict.fromkeys(gathered.names), MAX_NAMES)],
+        1 + gathered.n_decisions,
+    )
+
+
+# --- calls -----------------------------------------------------------------------------------------------------
+
+
+def called(rule: Rule, node: Node, source: bytes, calls: list[bytes]) -> None:
+    """Note what a call calls, as it is written from the first of the rule's fields to the end of the last."""
+    start = end = -1
+    for part in rule.called:
+        if (child := node.child_by_field_id(part)) is not None:
+            start, end = child.start_byte if start < 0 else start, child.end_byte
+    if end >= 0:
+        calls.append(source[max(start, end - CALLEE_BYTES) : end])
+
+
+class _Callees(dict[bytes, str]):
+    """The name in what is called: its last dotted path, without blanks and type arguments; of `f(x)()`, none."""
+
+    def __missing__(self, raw: bytes) -> str:
+        text = raw
+        while b"<" in text and (shorter := _TYPE_ARGUMENTS.sub(b"", text)) != text:
+            text = shorter
+        path = _PATH.search(text)
+        name = bounded_name(b"".join(path.group().split())) if path else ""
+        if len(self) >= _CACHED_CALLEES:
+            self.clear()
+        self[raw] = name
+        return name
+
+
+_CALLEES = _Callees()
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+def bound_names(grammar: Grammar, rule: Rule, node: Node, source: bytes, names: list[bytes]) -> None:
+    """Note the names a node binds: those in the pattern, and a member only where it is one of `this` or `self`."""
+    for part in rule.bound:
+        for child in node.children_by_field_id(part):
+            if child.kind_id in grammar.identifiers:
+                if not rule.is_member:
+                    names.append(source[child.start_byte : child.end_byte])
+            elif _OWN_MEMBER.match(text := source[child.start_byte : child.end_byte]):
+                names.append(b"".join(text.split()))
+            elif not rule.is_member:
+                names += _in_pattern(grammar, child, source)
+
+
+def _in_pattern(grammar: Grammar, node: Node, source: bytes) -> list[bytes]:
+    """The names in a pattern, a declarator or a parameter, in order; not types, values and sizes."""
+    found: list[bytes] = []
+    pending = [node]
+    for _ in range(_PATTERN_NODES):
+        if not pending:
+            break
+        current = pending.pop()
+        kind = current.kind_id
+        if kind in grammar.identifiers:
+            found.append(source[current.start_byte : current.end_byte])
+        elif kind in grammar.patterns:
+            inside: Iterable[Node] = ()
+            for part in grammar.fields.pair if kind in grammar.pairs else grammar.fields.pattern:
+                if inside := current.children_by_field_id(part):
+                    break
+            pending += reversed(list(inside or _children(grammar, current)))
+    return found
+
+
+def _children(grammar: Grammar, node: Node) -> list[Node]:
+    children = node.named_children
+    if len(children) > _PATTERN_NODES:
+        return []
+    return [
+        child for child in children if not any(child == node.child_by_field_id(part) for part in grammar.fields.beside)
+    ]
+
+
+def parameters(grammar: Grammar, source: bytes, node: Node) -> list[str]:
+    """Names of a definition's parameters, its receiver first; a pattern gives all its names, one without a name none."""
+    found: list[bytes] = []
+    for parameter in _parameter_nodes(grammar, node):
+        kind = parameter.kind_id
+        if kind in grammar.receivers:
+            found.append(b"self")
+        elif kind in grammar.identifiers:
+            found.append(source[parameter.start_byte : parameter.end_byte])
+        else:
+            found += _in_pattern(grammar, parameter, source)
+    return [bounded_name(name) for name in found[:MAX_NAMES]]
+
+
+def _parameter_nodes(grammar: Grammar, node: Node) -> list[Node]:
+    if grammar.parameters:
+        return _parameters_inside(grammar, node)
+    fields = grammar.fields
+    holder: Node | None = node
+    for _ in range(_PATTERN_NODES):
+        if holder is None:
+            break
+        if given := _first(holder, fields.parameters):
+            receiver = _first(holder, fields.receiver)
+            return [*(receiver.named_children if receiver else ()), *given.named_children]
+        if one := _first(holder, fields.parameter):
+            return [one]
+        holder = _first(holder, fields.function)
+    return []
+
+
+def _parameters_inside(grammar: Grammar, node: Node) -> list[Node]:
+    for children in ([node], node.named_children):
+        for child in children:
+            if found := [item for item in child.named_children if item.kind_id in grammar.parameters]:
+                return found
+    return []
+
+
+def _first(node: Node, fields: tuple[int, ...]) -> Node | None:
+    return next((child for part in fields if (child := node.child_by_field_id(part)) is not None), None)
+
+
+# --- modifiers -------------------------------------------------------------------------------------------------
+
+
+def _modifiers(grammar: Grammar, source: bytes, definition: Definition) -> list[str]:
+    """The words of the head that are modifiers, outside of brackets; and `test` where it is marked as one."""
+    head = definition.signature
+    lead = definition.node.start_byte if definition.outer.start_byte < definition.node.start_byte else 0
+    if definition.attributes or lead:
+        end = max(lead, definition.outer.start_byte)
+        before = source[definition.start_byte : min(end, definition.start_byte + 1_000)].decode("utf-8", "replace")
+        head = f"{before} {head}"
+    for _ in range(4):
+        if "(" not in head and "[" not in head:
+            break
+        head = _GROUP.sub(" ", head)
+    found = dict.fromkeys(word for word in _WORD.findall(head) if word in grammar.language.modifiers)
+    if definition.is_test and definition.kind != "closure":
+        found["test"] = None
+    return list(found)
