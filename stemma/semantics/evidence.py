@@ -103,7 +103,7 @@ def _split(texts: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def _docstring_words(rows: pl.DataFrame) -> pl.DataFrame:
-    spoken = pl.col("docstring").str.slice(0, FIRST_SENTENCE).str.extract_all(r"\p{L}[\p{L}\d]+")
+    spoken = pl.col("docstring").str.slice(0, FIRST_SENTENCE).str.extract_all(r"\p{L}{2,}")
     words = rows.select("row", word=spoken).filter(pl.col("word").list.len() > 0)
     placed = words.with_columns(place=pl.int_ranges(0, pl.col("word").list.len(), dtype=pl.Int64))
     lower = pl.col("word").str.to_lowercase()

@@ -71,7 +71,7 @@ def current_statistics(db: Database) -> pl.DataFrame:
 
 def is_due(n_live: int, counted: int) -> bool:
     """Whether a snapshot of `counted` patterns is too old for a corpus of `n_live`."""
-    return n_live >= 2 * max(counted, 1) or 2 * n_live <= counted
+    return n_live != counted and (n_live >= 2 * counted or 2 * n_live <= counted)
 
 
 def _count(transaction: Transaction, n_live: int) -> pl.DataFrame:
