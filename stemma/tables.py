@@ -356,7 +356,11 @@ families = Table(
     _optional("mean_score", REAL, "Mean score of the matches inside; null when it is one pattern in several places"),
     _required("created_at", Timestamp, "When it was first seen"),
     _required("updated_at", Timestamp, "When its members last changed"),
-    _optional("cohesion", REAL, "0-1, mean score of all pairs of members; null when it is one pattern"),
+    _optional(
+        "cohesion",
+        REAL,
+        "0-1, mean score of all pairs of members, those that do not match as 0; null when it is one pattern",
+    ),
     PrimaryKeyConstraint("family_id"),
     comment="One row per group of live copies: patterns that match, or one pattern in two or more places.",
 )

@@ -110,7 +110,7 @@ def _pattern(pattern_id: str, *, is_trivial: bool = False) -> dict[str, Any]:
 def _family(family_id: str, medoid: str, n_patterns: int, mean_score: float | None = None) -> dict[str, Any]:
     row = {"family_id": family_id, "language": "python", "medoid_pattern_id": medoid, "name": medoid}
     counts = {"n_patterns": n_patterns, "n_occurrences": 2, "n_repositories": 1, "mean_score": mean_score}
-    return row | counts | {"created_at": DAYS[3], "updated_at": DAYS[3]}
+    return row | counts | {"cohesion": mean_score, "created_at": DAYS[3], "updated_at": DAYS[3]}
 
 
 def _verdict(pattern_id: str, day: int, outcome: str, n_pass: int, n_fail: int) -> dict[str, Any]:

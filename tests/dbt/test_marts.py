@@ -95,7 +95,7 @@ def test_a_pattern_without_a_verdict_says_why(file_of: Settings) -> None:
     sql = "select name, verdict, verdict_unknown_reason from patterns where verdict is null order by name"
     assert [tuple(row.values()) for row in ask(file_of, sql)] == [
         ("store", None, "not judged yet"),
-        ("tiny", None, "too small to be judged"),
+        ("tiny", None, "trivial: tiny"),
     ]
 
 

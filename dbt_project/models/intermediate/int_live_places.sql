@@ -49,6 +49,7 @@ places as (
         occurrences.pattern_id,
         occurrences.exact_hash,
         family_members.family_id,
+        family_members.similarity,
         occurrences.valid_from_sha as since_sha,
         commits.committed_at as since_at,
         snippets.start_line,

@@ -58,6 +58,7 @@ joined as (
         places.repositories,
         places.n_lines,
         families.mean_score,
+        families.cohesion,
         matches.lowest_score,
         verdicts.n_rejected_patterns,
         verdicts.n_unjudged_patterns,

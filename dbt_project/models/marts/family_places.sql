@@ -29,6 +29,7 @@ joined as (
         places.pattern_id,
         places.exact_hash,
         places.pattern_id = families.medoid_pattern_id as is_medoid_pattern,
+        places.similarity,
         places.since_sha,
         places.since_at,
         case

@@ -35,6 +35,7 @@ joined as (
         patterns.n_lines,
         patterns.n_tokens,
         patterns.is_trivial,
+        patterns.trivial_reason,
         places.family_id,
         places.n_places,
         places.n_texts,
@@ -43,7 +44,7 @@ joined as (
         verdicts.outcome as verdict,
         case
             when verdicts.outcome is not null then null
-            when patterns.is_trivial then 'too small to be judged'
+            when patterns.is_trivial then 'trivial: ' || patterns.trivial_reason
             else 'not judged yet'
         end as verdict_unknown_reason
     from patterns

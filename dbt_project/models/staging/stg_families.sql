@@ -12,6 +12,7 @@ renamed as (
         medoid_pattern_id,
         name as family,
         mean_score,
+        cohesion,
         created_at,
         updated_at
     from source

@@ -9,7 +9,8 @@ renamed as (
     select
         family_id,
         pattern_id,
-        joined_at
+        joined_at,
+        similarity
     from source
 
 )

@@ -14,7 +14,8 @@ renamed as (
         signature,
         n_lines,
         n_tokens,
-        is_trivial
+        is_trivial,
+        trivial_reason
     from source
 
 )

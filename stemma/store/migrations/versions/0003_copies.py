@@ -95,7 +95,12 @@ def upgrade() -> None:
     _add("matches", "note", sa.Text(), "Which evidence is absent, and why; null when none is")
     sketch = "Fingerprints it was found by: later patterns are held against them"
     _add("matched_patterns", "sketch", sa.ARRAY(sa.Integer()), sketch, "'{}'")
-    _add("families", "cohesion", sa.REAL(), "0-1, mean score of all pairs of members; null when it is one pattern")
+    _add(
+        "families",
+        "cohesion",
+        sa.REAL(),
+        "0-1, mean score of all pairs of members, those that do not match as 0; null when it is one pattern",
+    )
     _add(
         "family_members",
         "similarity",
