@@ -28,6 +28,7 @@ _BINARY = ("binary", "comparison", "boolean_operator", "augmented", "assignment"
 _ARGUMENTS = ("argument_list", "arguments")
 _LEAVES_FLOW = ("return", "break", "continue", "raise", "throw", "goto", "definition", "function", "class", "case")
 MAX_DONOR_TOKENS = 25
+ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Edited:
     text: bytes
     strength: float
     operators: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Function:
+    text: bytes
+    leaves: Sequence[Token]
+    statements: Sequence[Statement]
+    bank: Sequence[tuple[bytes, int]]
 
 
 @dataclass(frozen=True)
@@ -63,10 +72,11 @@ def edit(
 ) -> Edited | None:
     """A Type-3 mutant of about this strength; None where the function has no statements of the right sizes."""
     tree = parse(language, text)
-    n_tokens = len(tokens(tree))
-    found = statements(tree, language, text)
-    for _ in range(6):
-        edited = _attempt(language, text, rng, level * n_tokens, found, bank)
+    leaves = tokens(tree)
+    n_tokens = len(leaves)
+    function = _Function(text, leaves, statements(tree, language, text), bank)
+    for _ in range(ATTEMPTS):
+        edited = _attempt(function, rng, level * n_tokens)
         if edited is None:
             continue
         mutant, touched, used = edited
@@ -76,33 +86,26 @@ def edit(
     return None
 
 
-def _attempt(
-    language: str,
-    text: bytes,
-    rng: random.Random,
-    budget: float,
-    found: Sequence[Statement],
-    bank: Sequence[tuple[bytes, int]],
-) -> tuple[bytes, int, list[str]] | None:
+def _attempt(function: _Function, rng: random.Random, budget: float) -> tuple[bytes, int, list[str]] | None:
     changes: list[_Change] = []
-    touched, used = 0, []
-    left = {statement.block: statement.n_siblings for statement in found}
-    for statement in rng.sample(list(found), len(found)):
+    touched = 0
+    used: list[str] = []
+    left = {statement.block: statement.n_siblings for statement in function.statements}
+    for statement in rng.sample(list(function.statements), len(function.statements)):
         room = budget * (1 + TOLERANCE) - touched
         if touched >= budget * (1 - TOLERANCE) and rng.random() < 0.5:
             break
         if any(statement.start < change.end and change.start < statement.end for change in changes):
             continue
         operator = rng.choice((INSERT, DELETE, MODIFY, MOVE))
-        done = _apply(operator, language, text, rng, statement, found, bank, left, room)
+        done = _apply(operator, function, rng, statement, left[statement.block], room)
         if done is None or any(_overlaps(new, old) for new in done[0] for old in changes):
             continue
         changes += done[0]
         touched += done[1]
         used.append(operator)
-        if operator == DELETE:
-            left[statement.block] -= 1
-    return (_apply_all(text, changes), touched, used) if changes else None
+        left[statement.block] -= operator == DELETE
+    return (_apply_all(function.text, changes), touched, used) if changes else None
 
 
 def _overlaps(one: _Change, other: _Change) -> bool:
@@ -120,49 +123,41 @@ def _apply_all(text: bytes, changes: Sequence[_Change]) -> bytes:
 
 
 def _apply(
-    operator: str,
-    language: str,
-    text: bytes,
-    rng: random.Random,
-    statement: Statement,
-    found: Sequence[Statement],
-    bank: Sequence[tuple[bytes, int]],
-    left: dict[int, int],
-    room: float,
+    operator: str, function: _Function, rng: random.Random, statement: Statement, n_left: int, room: float
 ) -> tuple[list[_Change], int] | None:
     """The changes of one operator at one statement and the tokens they touch; None where it does not fit."""
     if operator == INSERT:
-        line, size = rng.choice(bank)
+        line, size = rng.choice(function.bank)
         new = _Change(statement.start, statement.start, statement.indent + line + b"\n")
         return ([new], size) if size <= room else None
     if statement.n_tokens > room:
         return None
-    whole = text[statement.start : statement.end]
+    place, whole = (statement.start, statement.end), function.text[statement.start : statement.end]
     if operator == DELETE:
-        return ([_Change(statement.start, statement.end, b"")], statement.n_tokens) if left[statement.block] > 1 else None
+        return ([_Change(*place, b"")], statement.n_tokens) if n_left > 1 else None
     if operator == MODIFY:
-        new_text = _modified(language, text, rng, statement)
-        return None if new_text is None else ([_Change(statement.start, statement.end, new_text)], statement.n_tokens)
-    places = [
+        new_text = _modified(function, rng, statement)
+        return None if new_text is None else ([_Change(*place, new_text)], statement.n_tokens)
+    others = [
         other.start
-        for other in found
+        for other in function.statements
         if other.block == statement.block and not statement.start <= other.start <= statement.end
     ]
-    if not places or left[statement.block] < 3:
+    if not others or n_left < 3:
         return None
-    to = rng.choice(places)
-    return [_Change(statement.start, statement.end, b""), _Change(to, to, whole)], statement.n_tokens
+    to = rng.choice(others)
+    return [_Change(*place, b""), _Change(to, to, whole)], statement.n_tokens
 
 
-def _modified(language: str, text: bytes, rng: random.Random, statement: Statement) -> bytes | None:
+def _modified(function: _Function, rng: random.Random, statement: Statement) -> bytes | None:
     """One to three small edits inside a statement: an operator swapped, an argument added, a value wrapped in a call."""
-    inside = [token for token in tokens(parse(language, text)) if statement.start <= token.start < statement.end]
+    inside = [token for token in function.leaves if statement.start <= token.start < statement.end]
     words = sorted({token.text for token in inside if NAME.match(token.text) and "identifier" in token.kind})
-    sites = [site for token in inside if (site := _site(text, token, words, rng)) is not None]
+    sites = [site for token in inside if (site := _site(function.text, token, words, rng)) is not None]
     if not sites:
         return None
     chosen = rng.sample(sites, min(len(sites), rng.randint(1, 3)))
-    return _apply_all(text[: statement.end], chosen)[statement.start :]
+    return _apply_all(function.text[: statement.end], chosen)[statement.start :]
 
 
 def _site(text: bytes, token: Token, words: Sequence[bytes], rng: random.Random) -> _Change | None:

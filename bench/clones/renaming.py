@@ -16,6 +16,8 @@ TYPES = {
     b"int32": b"int64", b"int64": b"int32", b"uint32": b"uint64", b"uint64": b"uint32", b"float64": b"float32",
     b"number": b"bigint", b"any": b"unknown", b"size_t": b"ssize_t", b"uint32_t": b"uint64_t", b"byte": b"short",
 }  # fmt: skip
+C_TYPES = {b"int": b"float", b"char": b"int", b"float": b"int", b"double": b"float", b"size_t": b"int32_t"}
+"""In C `long` is another node of the tree than `int`."""
 _TYPE_NODES = ("type", "identifier")
 
 
@@ -77,10 +79,11 @@ def other_literals(language: str, text: bytes, rng: random.Random, words: Sequen
 def other_types(language: str, text: bytes, rng: random.Random, words: Sequence[bytes]) -> bytes:
     """Other built-in types: every `int` a `long`, every `f32` an `f64`."""
     found = tokens(parse(language, text))
+    types = C_TYPES if language == "c" else TYPES
     changes = [
-        (token, TYPES[token.text])
+        (token, types[token.text])
         for token in found
-        if token.text in TYPES and any(mark in token.kind or mark in token.parent for mark in _TYPE_NODES)
+        if token.text in types and any(mark in token.kind or mark in token.parent for mark in _TYPE_NODES)
     ]
     return replaced(text, changes)
 

@@ -7,6 +7,7 @@ What is done to the text is said in `layout`, `renaming` and `edits`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -174,15 +175,15 @@ def statements(tree: Tree, language: str, text: bytes) -> list[Statement]:
     """The statements that stand alone on their lines, outer ones before those inside them."""
     blocks = DIALECTS[language].blocks
     starts = [token.start for token in tokens(tree)]
-    found = []
+    found: list[Statement] = []
     for block in _walk(tree.root_node):
         if block.type not in blocks:
             continue
-        children = [child for child in block.named_children if child.type not in _NO_STATEMENT and child.type not in blocks]
+        children = [child for child in block.named_children if child.type not in _NO_STATEMENT | blocks]
         for child in children:
             if (lines := _own_lines(child, text)) is None or _is_docstring(child, block):
                 continue
-            n_tokens = sum(child.start_byte <= start < child.end_byte for start in starts)
+            n_tokens = bisect_left(starts, child.end_byte) - bisect_left(starts, child.start_byte)
             indent = text[lines[0] : child.start_byte]
             found.append(Statement(*lines, child.type, indent, block.id, len(children), n_tokens))
     return found

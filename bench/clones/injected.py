@@ -1,0 +1,133 @@
+"""Clones by construction: mutants of real functions, among the functions of the same packages that were left alone.
+
+The mutation framework follows Roy and Cordy (2009); its operators are in `layout` (Type-1), `renaming` (Type-2) and
+`edits` (Type-3). Which functions are mutated is drawn with a fixed seed. Pairs of two functions that were left alone
+are negatives: random ones, and harder, of the same name or of the same size.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from bench.clones.edits import LEVELS, donors, edit
+from bench.clones.layout import relayout
+from bench.clones.originals import Original, originals
+from bench.clones.released import packages
+from bench.clones.renaming import KINDS, RENAMED, rename
+from bench.clones.sets import FUNCTIONS, PAIRS, T1, T2, T3, CloneSet
+from bench.clones.syntax import names, parse
+
+SEED = 20261120
+MUTATED, LEFT_ALONE = 300, 900
+"""Functions of each language."""
+NEGATIVES = 400
+"""Of each sort and language."""
+RENAMED_TOO = "T3, renamed"
+RANDOM, SAME_NAME, SAME_SIZE = "random", "same name", "same size"
+
+Mutant = tuple[str, bytes, str, float | None, float | None]
+"""Kind, text, operators, level, strength."""
+
+
+def injected(folder: Path) -> CloneSet:
+    """The set made of the packages that are here; the same on every run over the same packages."""
+    by_language: dict[str, list[Original]] = defaultdict(list)
+    labels: dict[str, list[str]] = defaultdict(list)
+    for package in packages(folder):
+        found = originals(package)
+        by_language[package.language] += found
+        if found:
+            labels[package.language].append(package.label)
+    functions: list[tuple[int, str, str, str, bytes]] = []
+    pairs: list[tuple[int, int, bool, str, str, float | None, float | None, str]] = []
+    for language in sorted(by_language):
+        _inject(language, _drawn(by_language[language]), functions, pairs)
+    provenance = {language: ", ".join(sorted(found)) for language, found in sorted(labels.items())}
+    return CloneSet(
+        "injected",
+        {"seed": str(SEED), **provenance},
+        pl.DataFrame(functions, schema=FUNCTIONS, orient="row"),
+        pl.DataFrame(pairs, schema=PAIRS, orient="row"),
+    )
+
+
+def _drawn(found: Sequence[Original]) -> list[Original]:
+    """As many of each package as there are to be had, by turns, no normal form twice."""
+    by_package = defaultdict(list)
+    for original in found:
+        by_package[original.package].append(original)
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*(by_package[name] for name in sorted(by_package))))
+    distinct = {original.pattern_id: original for original in turns if original is not None}
+    return list(distinct.values())[: MUTATED + LEFT_ALONE]
+
+
+def _inject(language: str, found: Sequence[Original], functions: list, pairs: list) -> None:  # type: ignore[type-arg]
+    rng = random.Random(f"{SEED} {language}")
+    words = sorted({token.text for one in found for token in names(parse(language, one.text))})
+    bank = donors(language, [one.text for one in found])
+    first = len(functions)
+    functions += [
+        (first + n, language, one.package, one.place, one.text) for n, one in enumerate(found)
+    ]
+    # Every few in turn, so that each package has some of both sorts.
+    chosen = set(range(0, len(found), max(1, len(found) // MUTATED)))
+    for n, one in enumerate(found):
+        if n not in chosen:
+            continue
+        for kind, text, operators, level, strength in _mutants(language, one.text, rng, words, bank, n):
+            pairs.append((first + n, len(functions), True, kind, operators, level, strength, one.package))
+            functions.append((len(functions), language, one.package, f"{one.place} [{kind}]", text))
+    alone = [n for n in range(len(found)) if n not in chosen]
+    for kind, one, other in _negatives(found, alone, rng):
+        package = f"{found[one].package} / {found[other].package}"
+        pairs.append((first + one, first + other, False, kind, "", None, None, package))
+
+
+def _mutants(
+    language: str, text: bytes, rng: random.Random, words: Sequence[bytes], bank: Sequence[tuple[bytes, int]], turn: int
+) -> Iterator[Mutant]:
+    """Of one function: one Type-1, one Type-2, two Type-3, and one Type-3 that is renamed too, where they can be made."""
+    if (done := relayout(language, text, rng)) is not None:
+        yield T1, done[0], done[1], None, None
+    kind = KINDS[turn % len(KINDS)]
+    if (renamed := rename(language, text, rng, words, kind)) is not None:
+        yield T2, renamed, kind, None, None
+    start = turn % len(LEVELS)
+    for level in (LEVELS[start], LEVELS[(start + 3) % len(LEVELS)]):
+        if (edited := edit(language, text, rng, level, bank)) is not None:
+            yield T3, edited.text, ", ".join(edited.operators), level, edited.strength
+    level = LEVELS[(start + 1) % len(LEVELS)]
+    if (edited := edit(language, text, rng, level, bank)) is not None:
+        both = rename(language, edited.text, rng, words, RENAMED)
+        if both is not None:
+            yield RENAMED_TOO, both, ", ".join(edited.operators), level, edited.strength
+
+
+def _negatives(
+    found: Sequence[Original], alone: Sequence[int], rng: random.Random
+) -> Iterator[tuple[str, int, int]]:
+    """Each pair once: of one name, of sizes within a twentieth, and random ones."""
+    seen: set[tuple[int, int]] = set()
+    by_name = defaultdict(list)
+    for n in alone:
+        by_name[found[n].name].append(n)
+    named = [pair for group in by_name.values() for pair in itertools.combinations(group, 2)]
+    by_size = sorted(alone, key=lambda n: (found[n].n_tokens, n))
+    sized = [
+        (one, other)
+        for one, other in itertools.pairwise(by_size)
+        if found[other].n_tokens <= 1.05 * found[one].n_tokens
+    ]
+    drawn = [tuple(sorted(rng.sample(alone, 2))) for _ in range(NEGATIVES)]
+    for kind, pairs in ((SAME_NAME, named), (SAME_SIZE, sized), (RANDOM, drawn)):
+        for one, other in rng.sample(pairs, min(len(pairs), NEGATIVES)):
+            pair = (min(one, other), max(one, other))
+            if pair not in seen:
+                seen.add(pair)
+                yield kind, *pair
