@@ -20,26 +20,49 @@ from stemma.store import marts, open_database
 
 ID_DIGITS = 10  # of an id, shown to people; commands take a beginning of it
 
+# Columns shown, and what they are in the answer.
+_FAMILIES = {
+    "name": "name",
+    "language": "language",
+    "patterns": "n_patterns",
+    "places": "n_occurrences",
+    "cohesion": "cohesion",
+    "repositories": "repositories",
+}
+_TRIVIAL = {
+    "name": "name",
+    "language": "language",
+    "reason": "trivial_reason",
+    "lines": "n_lines",
+    "places": "n_occurrences",
+    "repositories": "n_repositories",
+}
+
 
 def families(
     repo: Annotated[str | None, typer.Option(help="Only families with a member in this repository.")] = None,
+    trivial: Annotated[
+        bool, typer.Option("--trivial", help="The patterns left out as trivial that stand in several places, instead.")
+    ] = False,
     limit: show.Limit = 20,
     as_json: show.Json = False,
 ) -> None:
-    """Families of copies, the most widely spread first."""
+    """Families of copies, the most widely spread first; tiny and generated patterns make none, and are counted."""
     with open_database(load_settings()) as database:
-        rows = match_queries.families(database, repo=repo, limit=limit)
-    if not as_json:
-        rows = rows.select(
-            "name",
-            "language",
-            patterns="n_patterns",
-            places="n_occurrences",
-            score="mean_score",
-            repositories="repositories",
-            family=pl.col("family_id").str.head(ID_DIGITS),
-        )
-    show.frame(rows, as_json=as_json, title="Families of copies", empty="No family of copies is known. Run: stemma run")
+        find = match_queries.trivial if trivial else match_queries.families
+        rows = find(database, repo=repo, limit=limit)
+        left_out = match_queries.left_out(database, repo=repo)
+    if as_json:
+        show.value({"trivial" if trivial else "families": rows.to_dicts(), "left_out": left_out.to_dicts()})
+        return
+    columns = {name: pl.col(of) for name, of in (_TRIVIAL if trivial else _FAMILIES).items()}
+    ids = pl.col("pattern_id" if trivial else "family_id").str.head(ID_DIGITS)
+    rows = rows.select(**columns, **{"pattern" if trivial else "family": ids})
+    title = "Trivial patterns in several places" if trivial else "Families of copies"
+    show.frame(rows, as_json=False, title=title, empty="None is known. Run: stemma run")
+    if not trivial and not left_out.is_empty():
+        counts = ", ".join(f"{n:,} {reason}" for reason, n in left_out.select("reason", "n_patterns").iter_rows())
+        show.console.print(f"Left out, in several places but trivial: {counts} (--trivial shows them).", style="dim")
 
 
 def lineage(

@@ -35,7 +35,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a tab
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Rows to show at most.")]
 
 ELLIPSIS_AT = 80
-_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+# Those that turn the direction of writing round are among them: they let code read as what it is not (CVE-2021-42574).
+_TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *_TURNING], "\N{REPLACEMENT CHARACTER}")
 NARROW = 12  # a column may be folded to this width, and stays readable
 
 

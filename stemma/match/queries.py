@@ -1,25 +1,83 @@
-"""Questions about matches and families that a person asks. How families are made lives in `families`."""
+"""Questions about families that a person asks. How they are made lives in `families`, how they differ in `skeleton`."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Any
+
 import polars as pl
 
+from stemma.errors import ConfigError, NotFoundError
 from stemma.git import registry
 from stemma.store.postgres import Database
 
-_FAMILIES = """
-SELECT f.family_id, f.name, f.language, f.n_patterns, f.n_occurrences, f.n_repositories, f.mean_score,
-       (SELECT array_agg(DISTINCT r.name ORDER BY r.name)
-        FROM stemma.family_members m
-        JOIN stemma.occurrences o ON o.pattern_id = m.pattern_id AND o.valid_to IS NULL AND o.category = 'source'
-        JOIN stemma.repositories r USING (repo_id)
-        WHERE m.family_id = f.family_id) AS repositories
-FROM stemma.families f
-WHERE $1::text IS NULL OR EXISTS (
-    SELECT FROM stemma.family_members m
-    JOIN stemma.occurrences o ON o.pattern_id = m.pattern_id AND o.valid_to IS NULL AND o.category = 'source'
-    WHERE m.family_id = f.family_id AND o.repo_id = $1)
+MIN_ID_DIGITS = 6
+MAX_CANDIDATES = 5
+_ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
+
+_STANDS = "o.valid_to IS NULL AND o.category = 'source'"
+# The few that are shown are chosen first, and only their repositories are named.
+_FAMILIES = f"""
+WITH chosen AS (
+    SELECT f.* FROM stemma.families AS f
+    WHERE $1::text IS NULL OR f.family_id IN (
+        SELECT m.family_id FROM stemma.occurrences AS o JOIN stemma.family_members AS m USING (pattern_id)
+        WHERE o.repo_id = $1 AND {_STANDS})
+    ORDER BY f.n_repositories DESC, f.n_occurrences DESC, f.family_id
+    LIMIT $2
+), spread AS (
+    SELECT m.family_id, array_agg(DISTINCT r.name ORDER BY r.name) AS repositories
+    FROM chosen AS f
+    JOIN stemma.family_members AS m USING (family_id)
+    JOIN stemma.occurrences AS o ON o.pattern_id = m.pattern_id AND {_STANDS}
+    JOIN stemma.repositories AS r USING (repo_id)
+    GROUP BY m.family_id
+)
+SELECT f.family_id, f.name, f.language, f.n_patterns, f.n_occurrences, f.n_repositories, f.mean_score, f.cohesion,
+       s.repositories
+FROM chosen AS f LEFT JOIN spread AS s USING (family_id)
 ORDER BY f.n_repositories DESC, f.n_occurrences DESC, f.family_id
+"""
+_TRIVIAL = f"""
+SELECT p.pattern_id, p.name, p.language, p.trivial_reason, p.n_lines, p.n_live AS n_occurrences, p.n_repositories
+FROM stemma.patterns AS p
+WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (
+    SELECT o.pattern_id FROM stemma.occurrences AS o WHERE o.repo_id = $1 AND {_STANDS}))
+ORDER BY p.n_repositories DESC, p.n_live DESC, p.pattern_id
+LIMIT $2
+"""
+_LEFT_OUT = f"""
+SELECT p.trivial_reason AS reason, count(*) AS n_patterns, sum(p.n_live)::bigint AS n_occurrences
+FROM stemma.patterns AS p
+WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (
+    SELECT o.pattern_id FROM stemma.occurrences AS o WHERE o.repo_id = $1 AND {_STANDS}))
+GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+_FAMILY = "SELECT * FROM stemma.families WHERE family_id = $1"
+_CANDIDATES = f"""
+SELECT family_id, name FROM stemma.families WHERE family_id >= $1 AND family_id < $1 || 'g'
+ORDER BY 1 LIMIT {MAX_CANDIDATES + 1}
+"""
+_MEMBERS = """
+SELECT p.pattern_id, p.name, p.kind, p.n_lines, p.n_live, p.code, m.similarity, m.joined_at,
+       p.pattern_id = f.medoid_pattern_id AS is_medoid
+FROM stemma.family_members AS m JOIN stemma.families AS f USING (family_id) JOIN stemma.patterns AS p USING (pattern_id)
+WHERE m.family_id = $1
+ORDER BY is_medoid DESC, m.similarity DESC NULLS LAST, p.n_live DESC, p.pattern_id
+LIMIT $2
+"""
+_PLACES = f"""
+SELECT o.pattern_id, r.name AS repository, o.path, o.qualified_name, s.start_line, s.end_line, o.exact_hash
+FROM stemma.family_members AS m
+JOIN stemma.occurrences AS o ON o.pattern_id = m.pattern_id AND {_STANDS}
+JOIN stemma.repositories AS r USING (repo_id)
+LEFT JOIN stemma.files AS i ON i.repo_id = o.repo_id AND i.path = o.path
+LEFT JOIN stemma.snippets AS s ON s.blob_oid = i.blob_oid AND s.kind = o.kind
+    AND s.qualified_name = o.qualified_name AND s.duplicate_index = o.duplicate_index AND s.exact_hash = o.exact_hash
+    AND s.extractor_version = r.extractor_version
+WHERE m.family_id = $1
+ORDER BY r.name, o.path, s.start_line, o.qualified_name
 LIMIT $2
 """
 
@@ -30,5 +88,67 @@ def families(db: Database, *, repo: str | None = None, limit: int = 20) -> pl.Da
     Raises:
         NotFoundError: no repository is called `repo`.
     """
-    repo_id = registry.find(db, repo).repo_id if repo is not None else None
-    return db.read(_FAMILIES, [repo_id, limit])
+    return db.read(_FAMILIES, [_repo_id(db, repo), limit])
+
+
+def trivial(db: Database, *, repo: str | None = None, limit: int = 20) -> pl.DataFrame:
+    """The trivial patterns that stand in most repositories and places, which make no family; two places at least."""
+    return db.read(_TRIVIAL, [_repo_id(db, repo), limit])
+
+
+def left_out(db: Database, *, repo: str | None = None) -> pl.DataFrame:
+    """How many trivial patterns stand in several places, and in how many: reason, n_patterns, n_occurrences."""
+    return db.read(_LEFT_OUT, [_repo_id(db, repo)])
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family as it stands.
+
+    Attributes:
+        facts: its row of `families`.
+        members: pattern_id, name, kind, n_lines, n_live, code, similarity, joined_at, is_medoid; the medoid first, then
+            by similarity.
+        places: pattern_id, repository, path, qualified_name, start_line, end_line (null where the file at the head no
+            longer holds the text), exact_hash.
+    """
+
+    facts: dict[str, Any]
+    members: pl.DataFrame
+    places: pl.DataFrame
+
+
+def family(db: Database, reference: str, *, max_members: int, max_places: int) -> Family:
+    """The family whose id is, or alone begins with, `reference`; of members and places the first so many.
+
+    Raises:
+        ConfigError: it is no beginning of an id, or several families' ids begin so; names up to five of them.
+        NotFoundError: no family's id begins so.
+    """
+    family_id = _family_id(db, reference.strip())
+    with db.transaction() as transaction:
+        facts = transaction.read(_FAMILY, [family_id])
+        members = transaction.read(_MEMBERS, [family_id, max_members])
+        places = transaction.read(_PLACES, [family_id, max_places])
+    if facts.is_empty():  # a run has ended it since
+        raise NotFoundError(f"The family {family_id} is gone.", "List what there is now: stemma families")
+    return Family(facts.row(0, named=True), members, places)
+
+
+def _family_id(db: Database, reference: str) -> str:
+    if not _ID.fullmatch(reference):
+        raise ConfigError(
+            f"'{reference}' is no family id: {MIN_ID_DIGITS} to 32 hex digits.", "`stemma families` shows the ids."
+        )
+    found = db.read(_CANDIDATES, [reference.lower()])
+    if found.is_empty():
+        raise NotFoundError(f"No family's id begins with '{reference}'.", "List the families: stemma families")
+    if len(found) > 1:
+        shown = ", ".join(f"{id_} ({name})" for id_, name in found.head(MAX_CANDIDATES).iter_rows())
+        more = ", ..." if len(found) > MAX_CANDIDATES else ""
+        raise ConfigError(f"'{reference}' means several families: {shown}{more}.", "Give more digits.")
+    return str(found["family_id"].item())
+
+
+def _repo_id(db: Database, repo: str | None) -> str | None:
+    return registry.find(db, repo).repo_id if repo is not None else None
