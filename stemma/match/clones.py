@@ -139,9 +139,7 @@ def _grouped(
     """The definitions that have a clone, with the number of their class (`component`), its type and similarity."""
     if wanted.types == {TYPE_1}:  # what has the same tokens is one class, whatever else is like it
         numbers = definitions.select(pl.struct("language", "token_hash").rank("dense").alias("component"))
-        found = definitions.hstack(numbers).with_columns(
-            similarity=pl.lit(None, pl.Float64), widest=pl.lit(TYPE_1)
-        )
+        found = definitions.hstack(numbers).with_columns(similarity=pl.lit(None, pl.Float64), widest=pl.lit(TYPE_1))
     else:
         live = definitions.group_by("pattern_id").agg(n_live=pl.len())
         live = live.join(patterns, on="pattern_id", how="left").sort("pattern_id")

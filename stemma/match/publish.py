@@ -193,15 +193,16 @@ def _postings(sketches: list[Sketches], is_trivial: NDArray[np.bool_]) -> dict[s
 def _places(transaction: Transaction, ids: pl.Series, repositories: pl.Series) -> dict[str, NDArray[Any]]:
     """Where each live pattern stands at the heads, in the order of the patterns."""
     places = transaction.read(PLACES, [EXTRACTOR_VERSION])
+    numbered = repositories.to_frame("repository").with_row_index("number")
     rows = places.join(ids.to_frame().with_row_index("row"), on="pattern_id", how="inner", maintain_order="left")
-    repository = pl.col("repository").replace_strict(repositories, range(len(repositories)), return_dtype=pl.Int32)
+    rows = rows.join(numbered, on="repository", how="left", maintain_order="left")
     paths, path = _numbered(rows["path"])
     names, name = _numbered(rows["name"])
     counts = np.bincount(rows["row"].to_numpy(), minlength=len(ids))
     return {
         "place_ends": np.cumsum(counts, dtype=np.int64),
         "place_tokens": _halves(rows["token_hash"].fill_null("0" * 32)),
-        "place_repository": rows.select(repository)["repository"].to_numpy(),
+        "place_repository": rows["number"].cast(pl.Int32).to_numpy(),
         "place_path": path,
         "place_name": name,
         "place_start": rows["start_line"].cast(pl.Int32).to_numpy(),
