@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
 
-from assets.declare import degraded, materialised, measured, table_spec
+from assets.declare import degraded, going_on_without, materialised, measured, table_spec
 from stemma import tables
 from stemma.config import Settings
 from stemma.embed.patterns import complete_vectors
 from stemma.errors import StoreError
 from stemma.match.families import update_families
 from stemma.match.matches import update_matches
+from stemma.match.publish import publish_index
 from stemma.store.postgres import Database
 from stemma.store.vectors import NoVectors, Vectors
 
@@ -36,6 +37,9 @@ def matches(
         if isinstance(usable, NoVectors):
             counts.update(update_matches(database, None, settings))
             degraded(context, database, counts, f"Matched by structure and words alone: {usable.reason}")
+        with going_on_without(context, database, counts, "stemma similar answers from what was indexed before"):
+            usable = None if isinstance(usable, NoVectors) else usable
+            counts.update(publish_index(database, usable, settings))
     return materialised(database, tables.matches, counts)
 
 

@@ -14,6 +14,7 @@ from stemma.git import registry
 from stemma.git.fetch import head_state
 from stemma.git.registry import Repository
 from stemma.ids import content_id
+from stemma.match import index
 from stemma.match.matches import matcher_version
 from stemma.quorum.members import open_members
 from stemma.quorum.rule import RULE
@@ -63,13 +64,14 @@ def store_states(settings: Settings, db: Database) -> dict[str, str]:
         "spool": f"{spool.pending(settings, db)} bytes waiting",
         "marts": "there" if marts.path(settings).exists() else "absent",
         "vectors": "there" if vectors else "absent",
+        "index": "there" if index.path_of(settings).exists() else "absent",
     }
 
 
 def is_fresh(states: dict[str, str], last: dict[str, str]) -> bool:
     """Whether a run that found `states` has nothing to do after one that read `last`."""
     unreadable = any(state.startswith(UNREADABLE) for state in states.values())
-    lost = "absent" in (states["marts"], states["vectors"])
+    lost = "absent" in (states["marts"], states["vectors"], states["index"])
     return not unreadable and not lost and all(last.get(name) == state for name, state in states.items())
 
 

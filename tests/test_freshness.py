@@ -10,6 +10,7 @@ from stemma import freshness, rebuild, runs
 from stemma.config import Settings
 from stemma.git import registry
 from stemma.git.registry import Repository
+from stemma.match import index
 from stemma.store import marts
 from stemma.store.postgres import Database
 from stemma.track import spool
@@ -26,6 +27,7 @@ def repository(database: Database, settings: Settings, tmp_path: Path) -> GitRep
     marts.path(settings).parent.mkdir(parents=True, exist_ok=True)
     marts.path(settings).touch()
     (settings.data_dir / "vectors").mkdir()
+    index.path_of(settings).touch()
     return made
 
 
@@ -58,6 +60,11 @@ def test_lost_marts_and_lost_vectors_are_made_again(
     before = states(database, settings)
     marts.path(settings).unlink()
     assert not freshness.is_fresh(states(database, settings), before)
+    assert not freshness.is_fresh(states(database, settings), states(database, settings))
+
+
+def test_a_lost_index_is_made_again(database: Database, settings: Settings, repository: GitRepository) -> None:
+    index.path_of(settings).unlink()
     assert not freshness.is_fresh(states(database, settings), states(database, settings))
 
 
