@@ -20,9 +20,15 @@ DOMAIN_CAPS = {"imports": 0.75, "body": 1.5}
 DOMAIN_THRESHOLD = 1.5
 
 # A theme is named by the verb of the name or of the docstring's first sentence, or by three calls that agree.
-THEME_WEIGHTS = {"name": 2.0, "docstring": 1.5, "marked": 2.0, "calls": 0.5}
+THEME_WEIGHTS = {"name": 2.0, "docstring": 1.5, "calls": 0.5}
 THEME_CAPS = {"calls": 1.5}
 THEME_THRESHOLD = 1.5
+
+TYPE_KINDS = (
+    "class", "interface", "struct", "enum", "trait", "union", "record", "object", "protocol", "extension", "mixin",
+    "type", "module", "namespace", "annotation",
+)  # fmt: skip
+"""Kinds whose name is a thing, not a deed."""
 
 PIECES = pl.Schema({"row": pl.Int64(), "label": pl.String(), "source": pl.String(), "word": pl.String()})
 
@@ -57,7 +63,10 @@ def domain_pieces(rows: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
 
 def theme_pieces(rows: pl.DataFrame, words: pl.DataFrame) -> pl.DataFrame:
     """Every piece of evidence for a theme (schema `PIECES`): the verbs that come first."""
-    verbs = words.filter((pl.col("place") == 0) & pl.col("source").is_in(["name", "docstring", "calls"]))
+    first = words.filter((pl.col("place") == 0) & pl.col("source").is_in(["name", "docstring", "calls"]))
+    kinds = rows.select("row", is_type=pl.col("kind").is_in(TYPE_KINDS))
+    is_noun = pl.col("is_type") & (pl.col("source") == "name") & (pl.col("word") != "test")  # class SendBuffer
+    verbs = first.join(kinds, on="row").filter(~is_noun).drop("is_type")
     third_person = pl.col("word").str.strip_suffix("s")  # "Returns", "parses"
     spoken = (
         pl.concat([verbs, verbs.filter(pl.col("source") == "docstring").with_columns(word=third_person)])

@@ -16,6 +16,11 @@ N_CONCEPTS = 5
 MAX_SHARE = 0.05  # a word in more than this share of a language's patterns is its idiom, and nobody's concept
 MIN_WEIGHT = 2.0  # said in one place only, a word is a detail
 MIN_CHARACTERS = 3
+STOP_WORDS = (
+    "the", "and", "for", "with", "from", "into", "that", "this", "not", "are", "was", "has", "have", "will", "when",
+    "then", "than", "try", "new", "return", "returns", "func", "def", "self", "args", "kwargs",
+)  # fmt: skip
+"""Words of no subject; the commonest are too common to be key, these are common enough to be no news."""
 WEIGHTS = {"body": 1.0, "name": 2.0, "docstring": 1.0, "calls": 1.0}
 
 STATISTICS = pl.Schema(
@@ -88,6 +93,7 @@ def concepts(rows: pl.DataFrame, words: pl.DataFrame, statistics: pl.DataFrame) 
     weight = pl.col("source").replace_strict(WEIGHTS, return_dtype=pl.Float64)
     said = (
         words.filter(pl.col("word").str.len_chars() >= MIN_CHARACTERS, ~pl.col("word").str.contains(r"^\d+$"))
+        .filter(~pl.col("word").is_in(STOP_WORDS))
         .group_by("row", "word")
         .agg(a=weight.sum(), is_in_body=(pl.col("source") == "body").any())
         .filter("is_in_body")

@@ -94,6 +94,13 @@ def test_the_docstrings_verb_names_a_theme() -> None:
     assert said["themes"] == ["parsing"]
 
 
+def test_the_name_of_a_type_is_no_deed() -> None:
+    (said,) = analyse(question(name="SendBuffer", kind="class"))
+    assert said["themes"] == []
+    (said,) = analyse(question(name="TestBuffer", kind="class"))
+    assert said["themes"] == ["testing"]
+
+
 def test_calls_name_a_theme_where_three_agree() -> None:
     two, three = analyse(
         question(name="x", calls=["a.write", "b.save_all"]),
