@@ -122,11 +122,11 @@ def test_concepts_are_the_words_that_the_corpus_does_not_use() -> None:
         question(name="parse_subnet", sub_tokens=["subnet", "parse", "self", "value"], calls=["self.parse"]),
         corpus=corpus,
     )
-    # subnet: a = 3 of c = 4 + 4 + 1 = 9, b = 2 of 20,000:
-    # G2 = 2 (3 ln(3 / (9 * 5 / 20009)) + 2 ln(2 / (20000 * 5 / 20009))) = 2 (21.59 - 1.83) = 39.5
+    # subnet: a = 3 (name 2, body 1) of c = 3 + 4 (parse) + 1 (value) = 8, b = 2 of d = 20,000:
+    # G2 = 2 (3 ln(3 / (8 * 5 / 20008)) + 2 ln(2 / (20000 * 5 / 20008))) = 2 (21.94 - 1.83) = 40.2
     concepts = json.loads(said["detail"])["concepts"]
     assert said["concepts"] == ["subnet", "parse"]
-    assert concepts[0]["score"] == pytest.approx(39.5, abs=0.1)
+    assert concepts[0]["score"] == pytest.approx(40.2, abs=0.1)
 
 
 def test_a_small_corpus_tells_nothing_of_concepts() -> None:
