@@ -156,6 +156,7 @@ EXPECTED = {
     ],
     "rust": [
         ("struct", "Shop", 2, 3),
+        ("impl", "shop.Shop", 4, 7),
         ("method", "shop.Shop.open", 5, 6),
         ("function", "inner.hidden", 8, 8),
         ("trait", "Door", 9, 9),

@@ -5,7 +5,12 @@
 (type_definition type: [(struct_specifier !name body: (_)) (union_specifier !name body: (_))] declarator: (_) @name) @struct
 (type_definition type: (enum_specifier !name body: (_)) declarator: (_) @name) @enum
 (class_specifier name: (_) @name body: (_)) @class
-(init_declarator declarator: (identifier) @name value: (lambda_expression)) @function
+(init_declarator declarator: (identifier) @name value: (lambda_expression) @value) @function
+(assignment_expression left: [(identifier) (field_expression)] @name right: (lambda_expression) @value) @function
+
+(call_expression function: (_) @owner arguments: (argument_list (lambda_expression) @closure))
+(lambda_expression) @closure
+
 (namespace_definition name: (_) @name) @scope.namespace
 (template_declaration [(function_definition) (class_specifier) (struct_specifier) (union_specifier) (template_declaration)] @wrapped) @wrapper
 (declaration . type: (_) . (init_declarator value: (lambda_expression)) @wrapped .) @wrapper

@@ -6,5 +6,13 @@
 (method_declaration name: (identifier) @name body: (block)) @method
 (constructor_declaration name: (identifier) @name) @method
 (compact_constructor_declaration name: (identifier) @name) @method
+(variable_declarator name: (identifier) @name value: (lambda_expression) @value) @function
 (enum_constant name: (identifier) @name body: (class_body)) @scope.type
+
+(method_invocation name: (identifier) @owner arguments: (argument_list (lambda_expression) @closure))
+(object_creation_expression type: (_) @owner arguments: (argument_list (lambda_expression) @closure))
+(lambda_expression) @closure
+
+(local_variable_declaration . type: (_) . declarator: (variable_declarator value: (lambda_expression)) @wrapped .) @wrapper
+(field_declaration declarator: (variable_declarator value: (lambda_expression)) @wrapped .) @wrapper
 [(line_comment) (block_comment)] @comment

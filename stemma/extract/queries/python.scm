@@ -1,7 +1,23 @@
-; Captures: @<kind> a definition, @name its name, @owner what qualifies it from outside, @scope.type and
-; @scope.namespace what only qualifies, @wrapper/@wrapped a node that belongs to the definition inside it,
-; @comment and @attribute what may stand before a definition.
+; The captures of every language:
+;   @<kind>                     a definition; where several patterns match one node, the first of the file counts
+;   @name                       its name; several of them: the text from the first to the last
+;   @owner                      what qualifies it where it is written; of a closure, what it is handed to
+;   @body                       where its signature ends, when no field says so
+;   @head                       a sibling before it that belongs to it, as a signature beside its body
+;   @value                      a function or type that has its name from the definition, and is none of its own
+;   @scope.type @scope.namespace  what only qualifies
+;   @wrapper @wrapped           a node that belongs to the definition inside it
+;   @comment @attribute         what may stand before a definition
+;   @is                         what a predicate is about
+; (#set! name "...") gives the name where the language writes none. A @closure is a definition from a size on.
 (function_definition name: (identifier) @name) @function
 (class_definition name: (identifier) @name) @class
+(assignment left: [(identifier) (attribute)] @name right: (lambda) @value) @function
+
+(call function: (_) @owner arguments: (argument_list (lambda) @closure))
+(call function: (_) @owner arguments: (argument_list (keyword_argument value: (lambda) @closure)))
+(lambda) @closure
+
+(expression_statement (assignment right: (lambda)) @wrapped) @wrapper
 (decorated_definition definition: (_) @wrapped) @wrapper
 (comment) @comment

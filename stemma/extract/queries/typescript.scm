@@ -2,18 +2,27 @@
 (generator_function_declaration name: (identifier) @name) @function
 (class_declaration name: (type_identifier) @name) @class
 (method_definition name: (_) @name) @method
-(public_field_definition name: (_) @name value: [(arrow_function) (function_expression) (generator_function)]) @method
-(pair key: (_) @name value: [(arrow_function) (function_expression) (generator_function)]) @function
+(public_field_definition name: (_) @name value: [(arrow_function) (function_expression) (generator_function)] @value) @method
+(pair key: (_) @name value: [(arrow_function) (function_expression) (generator_function)] @value) @function
 (variable_declarator name: (identifier) @name
-  value: [(arrow_function) (function_expression) (generator_function)]) @function
-(variable_declarator name: (identifier) @name value: (class)) @class
+  value: [(arrow_function) (function_expression) (generator_function)] @value) @function
+(variable_declarator name: (identifier) @name value: (class) @value) @class
 (assignment_expression left: [(identifier) (member_expression)] @name
-  right: [(arrow_function) (function_expression) (generator_function)]) @function
-(assignment_expression left: [(identifier) (member_expression)] @name right: (class)) @class
+  right: [(arrow_function) (function_expression) (generator_function)] @value) @function
+(assignment_expression left: [(identifier) (member_expression)] @name right: (class) @value) @class
+(export_statement "default" @name value: [(arrow_function) (function_expression) (generator_function)] @value) @function
+(export_statement "default" @name value: (class) @value) @class
+(function_expression name: (identifier) @name) @function
+(generator_function name: (identifier) @name) @function
+(class name: (type_identifier) @name) @class
 
 (variable_declarator name: (identifier) @name value: (object)) @scope.type
 (assignment_expression left: [(identifier) (member_expression)] @name right: (object)) @scope.type
 (pair key: (_) @name value: (object)) @scope.type
+
+(call_expression function: (_) @owner arguments: (arguments [(arrow_function) (function_expression) (generator_function)] @closure))
+(new_expression constructor: (_) @owner arguments: (arguments [(arrow_function) (function_expression) (generator_function)] @closure))
+[(arrow_function) (function_expression) (generator_function)] @closure
 
 (lexical_declaration . (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)]) @wrapped .) @wrapper
 (variable_declaration . (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)]) @wrapped .) @wrapper

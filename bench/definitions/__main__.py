@@ -1,0 +1,99 @@
+"""Compare the definitions Stemma finds with those of ctags and ast: `python -m bench.definitions [FOLDER ...]`.
+
+Without folders it reads the packages installed beside this interpreter. With them it reads every file in them that
+Stemma has a language for. The committed figures are of the packages and repositories named in `CORPUS`: put their
+unpacked files into one folder and give it. Results: `bench/results/definitions.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import sysconfig
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.definitions.compare import Comparison, compare
+from bench.definitions.oracles import CTAGS, ctags_version
+from stemma.languages import LANGUAGES, language_of
+
+RESULTS = Path(__file__).parents[1] / "results"
+CORPUS = Path(__file__).parent / "corpus.json"
+
+
+def files_of(folders: Iterable[Path]) -> dict[str, list[Path]]:
+    """Files of each language, each content of one name once, in order of their paths."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    seen: set[tuple[str, int, bytes]] = set()
+    for folder in folders:
+        for path in sorted([folder] if folder.is_file() else folder.rglob("*")):
+            language = language_of(path.name)
+            if language is None or path.is_symlink() or not path.is_file() or "\n" in str(path):
+                continue
+            with path.open("rb") as file:
+                key = (path.name, path.stat().st_size, file.read(4_096))
+            if key not in seen:
+                seen.add(key)
+                found[language].append(path)
+    return found
+
+
+def readers_of(language: str) -> list[str]:
+    return [*(["ctags"] if language in CTAGS else []), *(["ast"] if language == "python" else [])]
+
+
+def report(comparisons: list[Comparison], machine: dict[str, Any], unread: dict[str, int]) -> str:
+    lines = [
+        f"Measured {machine['at']} with {machine['ctags']} on {sum(item.files for item in comparisons):,} files read "
+        "(Python's twice).",
+        "",
+        "| language | other reader | files | it finds | Stemma too | not | unexplained | Stemma in all |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for item in comparisons:
+        lines.append(
+            f"| {item.language} | {item.reader} | {item.files - item.files_not_read:,} | {item.found:,} "
+            f"| {item.by_both:,} | {item.found - item.by_both:,} | {item.unexplained:,} | {item.by_stemma:,} |"
+        )
+    lines += [f"| {language} | has none | {n:,} | | | | | |" for language, n in sorted(unread.items())]
+    lines += ["", "Why Stemma has not what the other reader has, by rule (`bench/definitions/reasons.py`):", ""]
+    lines += ["| reason | " + " | ".join(f"{item.language}, {item.reader}" for item in comparisons) + " |"]
+    lines += ["|---|" + "---:|" * len(comparisons)]
+    for why in sorted({why for item in comparisons for why in item.reasons}):
+        cells = (f"{item.reasons[why]:,}" if item.reasons[why] else "" for item in comparisons)
+        lines.append(f"| {why} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.definitions", description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, help="what to read; the installed packages when none is given")
+    parser.add_argument("--language", choices=sorted(LANGUAGES), action="append", help="only this; repeatable")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of definitions.json and definitions.md")
+    arguments = parser.parse_args()
+    found = files_of(arguments.folders or [Path(sysconfig.get_path("purelib"))])
+    wanted = arguments.language or sorted(found)
+    comparisons: list[Comparison] = []
+    for language in sorted(set(wanted) & set(found)):
+        comparisons += compare(language, found[language], readers_of(language))
+    unread = {language: len(found[language]) for language in wanted if not readers_of(language)}
+    machine = {
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "ctags": ctags_version(),
+        "load": [round(load, 2) for load in os.getloadavg()],
+    }
+    table = report(comparisons, machine, unread)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    results = {"machine": machine, "no_other_reader": unread, "results": [asdict(item) for item in comparisons]}
+    (arguments.output / "definitions.json").write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+    (arguments.output / "definitions.md").write_text(table)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
