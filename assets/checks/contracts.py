@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stemma.languages import LANGUAGES
+from stemma.match.grouping import LEAST
 from stemma.tables import SCHEMA
 
 CONTENT_ID = "^[0-9a-f]{32}$"
@@ -210,6 +211,9 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _at_least("n_occurrences", "n_patterns"),
         _between("mean_score", 0, 1),
         _never("several patterns have a score, one has none", "(n_patterns > 1) <> (mean_score IS NOT NULL)"),
+        _between("cohesion", LEAST - ROUNDING, 1),
+        _never("several patterns have a cohesion, one has none", "(n_patterns > 1) <> (cohesion IS NOT NULL)"),
+        _never("pairs that do not match make no family closer", f"cohesion > mean_score + {ROUNDING}"),
         _at_least("updated_at", "created_at"),
         _no_rows(
             "the medoid is a member",

@@ -96,6 +96,26 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "members_stand_somewhere",
+        "family_members",
+        "Every member of a family is a live pattern that is not trivial.",
+        """
+        SELECT m.family_id, m.pattern_id FROM stemma.family_members m JOIN stemma.patterns p USING (pattern_id)
+        WHERE p.n_live = 0 OR p.is_trivial
+        """,
+    ),
+    Invariant(
+        "members_are_compared_with_their_medoid",
+        "family_members",
+        "A member's similarity with the medoid lies between 0 and 1, and the medoid has none.",
+        """
+        SELECT m.family_id, m.pattern_id, m.similarity
+        FROM stemma.family_members m JOIN stemma.families f USING (family_id)
+        WHERE m.similarity NOT BETWEEN 0 AND 1
+           OR (m.pattern_id = f.medoid_pattern_id AND m.similarity IS NOT NULL)
+        """,
+    ),
+    Invariant(
         "every_live_pattern_was_voted_on",
         "votes",
         "Every live pattern of some size has a vote, be it an abstention with its reason.",

@@ -41,6 +41,11 @@ BAD_ROWS: dict[str, str] = {
         INSERT INTO stemma.families SELECT repeat('f', 32), 'python', pattern_id, 'x', 7, 7, 1, NULL, now(), now(), NULL
         FROM stemma.patterns LIMIT 1
     """,
+    "members_stand_somewhere": """
+        UPDATE stemma.patterns SET is_trivial = true, trivial_reason = 'tiny'
+        WHERE pattern_id = (SELECT min(pattern_id) FROM stemma.family_members)
+    """,
+    "members_are_compared_with_their_medoid": "UPDATE stemma.family_members SET similarity = 1",
     "every_live_pattern_was_voted_on": "DELETE FROM stemma.votes",
     "every_verdict_has_votes": "DELETE FROM stemma.votes",
     "no_orphan_edges": """
@@ -58,7 +63,7 @@ BAD_VALUES: dict[str, str] = {
     "occurrences": "UPDATE stemma.occurrences SET category = 'unheard of'",
     "patterns": "UPDATE stemma.patterns SET n_tokens = -1",
     "matches": "UPDATE stemma.matches SET score = 1.5",
-    "families": "UPDATE stemma.families SET mean_score = -0.5",
+    "families": "UPDATE stemma.families SET cohesion = 1.5",
     "verdicts": "UPDATE stemma.verdicts SET outcome = 'perhaps'",
     "lineage_edges": "UPDATE stemma.lineage_edges SET weight = 2",
 }

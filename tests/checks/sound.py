@@ -142,7 +142,10 @@ ROWS: dict[str, list[dict[str, object]]] = {
         {"family_id": F, "language": "python", "medoid_pattern_id": F, "name": "f", "n_patterns": 2, "n_occurrences": 4}
         | {"n_repositories": 1, "mean_score": 0.75, "created_at": DAYS[1], "updated_at": DAYS[2], "cohesion": 0.75}
     ],
-    "family_members": [{"family_id": F, "pattern_id": pattern, "joined_at": DAYS[1]} for pattern in (F, G)],
+    "family_members": [
+        {"family_id": F, "pattern_id": pattern, "joined_at": DAYS[1], "similarity": near}
+        for pattern, near in ((F, None), (G, 0.75))
+    ],
     "votes": [
         {"pattern_id": F, "member": "m", "member_version": "1", "vote": "pass", "findings": "[]", "voted_at": DAYS[2]}
     ],

@@ -137,6 +137,9 @@ BAD = [
     ),
     ("families", "n_patterns = 9", "expect_column_pair_values_a_to_be_greater_than_b", "n_occurrences, n_patterns"),
     ("families", "mean_score = 2", "expect_column_values_to_be_between", "mean_score"),
+    ("families", "cohesion = 0.2", "expect_column_values_to_be_between", "cohesion"),
+    ("families", "cohesion = NULL", "several patterns have a cohesion, one has none", "table"),
+    ("families", "cohesion = 0.8", "pairs that do not match make no family closer", "table"),
     ("families", "mean_score = NULL", "several patterns have a score, one has none", "table"),
     (
         "families",
