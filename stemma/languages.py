@@ -74,6 +74,8 @@ class Language:
     """Nodes that bind members of `self` or `this` only: an assignment, where variables are declared by others."""
     parameters: frozenset[str] = frozenset()
     """Nodes of one parameter, where no field called `parameters` leads to them."""
+    imports: str = ""
+    """Query patterns, joined to those of the definitions, that capture what is imported as @import."""
     modifiers: frozenset[str] = frozenset()
     """Words of a definition's head, outside brackets, that modify it."""
     lead_in: str = r"(?!)"
@@ -134,6 +136,13 @@ _JS_MODIFIERS = _words(
     "async static get set export default const let var abstract declare public private protected readonly override"
 )
 _C_DECISIONS = _words("if for while case catch && || and or conditional_expression")
+_JS_IMPORTS = """
+(import_statement source: (string) @import)
+(export_statement source: (string) @import)
+(call_expression function: (import) arguments: (arguments . (string) @import))
+((call_expression function: (identifier) @is arguments: (arguments . (string) @import)) (#eq? @is "require"))
+"""
+_C_IMPORTS = "(preproc_include path: (_) @import)"
 _C_BINDINGS = {
     "declaration": "declarator",
     "field_declaration": "declarator",
@@ -165,6 +174,11 @@ LANGUAGES: dict[str, Language] = {
                 "for_statement": "left",
                 "as_pattern": "alias",
             },
+            imports="""
+            (import_statement name: (dotted_name) @import)
+            (import_statement name: (aliased_import name: (dotted_name) @import))
+            (import_from_statement module_name: (_) @import)
+            """,
             modifiers=_words("async staticmethod classmethod property abstractmethod"),
             deprecation_marks=r"@\s*[\w.]*[Dd]eprecat\w*",
             deprecation_notes=r"\.\.\s+deprecated::",
@@ -185,6 +199,7 @@ LANGUAGES: dict[str, Language] = {
             decisions=_JS_DECISIONS,
             bindings=_JS_BINDINGS,
             member_bindings={"assignment_expression": "left"},
+            imports=_JS_IMPORTS,
             modifiers=_JS_MODIFIERS,
             lead_in=_JS_EXPORT,
             deprecation_marks=r"@deprecated\b",
@@ -208,6 +223,7 @@ LANGUAGES: dict[str, Language] = {
             decisions=_JS_DECISIONS,
             bindings=_JS_BINDINGS,
             member_bindings={"assignment_expression": "left"},
+            imports=_JS_IMPORTS,
             modifiers=_JS_MODIFIERS,
             kept_commas=_words("tuple_type"),
             lead_in=_JS_EXPORT,
@@ -240,6 +256,7 @@ LANGUAGES: dict[str, Language] = {
                 "catch_formal_parameter": "name",
                 "enum_constant": "name",
             },
+            imports="(import_declaration (scoped_identifier) @import)",
             modifiers=_words(
                 "public protected private abstract static final default synchronized native strictfp transient "
                 "volatile sealed"
@@ -274,6 +291,7 @@ LANGUAGES: dict[str, Language] = {
                 "range_clause": "left",
                 "receive_statement": "left",
             },
+            imports="(import_spec path: (_) @import)",
             lead_in=r"^\s*type\s+$",
             deprecation_notes=r"(?m)^Deprecated: ",
             test_names=r"^(Test|Benchmark|Fuzz|Example)(?![a-z])\w*$",
@@ -301,6 +319,7 @@ LANGUAGES: dict[str, Language] = {
                 "field_declaration": "name",
                 "enum_variant": "name",
             },
+            imports="(use_declaration argument: (_) @import) (extern_crate_declaration name: (_) @import)",
             modifiers=_words("pub async const unsafe extern default"),
             deprecation_marks=r"#\[\s*deprecated\b",
             test_names=r"^test_\w*$",
@@ -317,6 +336,7 @@ LANGUAGES: dict[str, Language] = {
             calls={"call_expression": "function"},
             decisions=_C_DECISIONS,
             bindings=_C_BINDINGS,
+            imports=_C_IMPORTS,
             modifiers=_words("static inline extern register _Noreturn"),
             deprecation_marks=_C_DEPRECATION,
             deprecation_notes=r"[@\\]deprecated\b",
@@ -337,6 +357,7 @@ LANGUAGES: dict[str, Language] = {
             calls={"call_expression": "function", "new_expression": "type"},
             decisions=_C_DECISIONS,
             bindings=_C_BINDINGS,
+            imports=_C_IMPORTS,
             modifiers=_words(
                 "static inline extern virtual explicit constexpr consteval friend override final noexcept template"
             ),

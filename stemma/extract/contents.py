@@ -122,29 +122,20 @@ def _read_unknown(
         if known[position] is None:
             if is_late():
                 raise ParseTimeout
-            known[position] = content = _content(
-                grammar, text, definitions[position], keys[position], walk.tokens, sequences, place
-            )
+            said = facts(grammar, text, definitions[position], place.facts)
+            known[position] = content = _content(keys[position][3], sequences, place, said)
             CACHE.put(keys[position], content)
 
 
-def _content(
-    grammar: Grammar,
-    text: bytes,
-    definition: Definition,
-    key: _Key,
-    tokens: list[int],
-    sequences: Sequences,
-    place: Place,
-) -> Content:
+def _content(exact: str, sequences: Sequences, place: Place, said: Facts) -> Content:
     first, end = place.first, place.end
     return Content(
-        exact_hash=key[3],
+        exact_hash=exact,
         pattern_id=sequences.pattern_id(first, end),
         token_hash=sequences.token_hash(first, end),
-        tokens=tokens[first:end],
+        tokens=sequences.tokens[first:end],
         shingles=sequences.shingles(first, end),
         sub_tokens=sequences.sub_tokens(first, end),
         structure=sequences.structure(first, end),
-        facts=facts(grammar, text, definition, place.facts),
+        facts=said,
     )

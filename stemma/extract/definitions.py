@@ -55,6 +55,15 @@ class Definition:
     is_test: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """The definitions of a tree in source order, whether some were left out for their depth, and what it imports."""
+
+    found: list[Definition]
+    is_cut: bool
+    imports: list[Node]
+
+
 @dataclass(slots=True)
 class _Found:
     kind: str
@@ -78,12 +87,11 @@ class _Captured:
     wrappers: dict[int, Node] = field(default_factory=dict)
     leading: list[Node] = field(default_factory=list)
     parts: set[int] = field(default_factory=set)  # nodes that belong to a definition that has a name
+    imports: list[Node] = field(default_factory=list)
 
 
-def find_definitions(
-    grammar: Grammar, tree: Tree, source: bytes, is_late: Callable[[], bool]
-) -> tuple[list[Definition], bool]:
-    """The definitions of a tree in source order, and whether some were left out for their depth.
+def find_definitions(grammar: Grammar, tree: Tree, source: bytes, is_late: Callable[[], bool]) -> Definitions:
+    """The definitions of a tree, and what it imports.
 
     Raises:
         ParseTimeout: `is_late` said yes.
@@ -93,7 +101,8 @@ def find_definitions(
     for item in found:
         while (wrapper := captured.wrappers.get(item.outer.id)) is not None:
             item.outer = wrapper
-    return _nest(grammar, source, found, Leading(captured.leading, source, grammar.lead_in), is_late)
+    leading = Leading(captured.leading, source, grammar.lead_in)
+    return Definitions(*_nest(grammar, source, found, leading, is_late), captured.imports)
 
 
 def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
@@ -105,6 +114,8 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
         node = captures[role][0]
         if role in ("comment", "attribute"):
             captured.leading.append(node)
+        elif role == "import":
+            captured.imports.append(node)
         elif role == "wrapper":
             captured.wrappers[captures["wrapped"][0].id] = node
         elif role != "closure" or node.descendant_count >= CLOSURE_NODES:

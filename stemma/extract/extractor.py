@@ -14,9 +14,10 @@ from typing import Any
 
 from stemma.extract.contents import Content, contents
 from stemma.extract.definitions import Definition, find_definitions
+from stemma.extract.facts import imported
 from stemma.extract.grammars import Grammar, ParseTimeout, load
 from stemma.extract.source import prepare
-from stemma.extract.triviality import trivial_reason
+from stemma.extract.triviality import is_generated, trivial_reason
 from stemma.languages import LANGUAGES
 
 CODE_CHARS = 100_000
@@ -88,24 +89,22 @@ def _extract_file(file: File, limits: Limits, rows: _Rows) -> None:
     n_bytes = file.n_bytes if file.content is None else len(file.content)
     source = prepare(file.content, limits.max_file_bytes) if file.content is not None else None
     n_lines, reason = (source.n_lines, source.reason) if source else (0, file.reason or "missing")
-    status, n_errors, n_snippets = "skipped", 0, 0
-    imports: list[str] = []
+    status, read = "skipped", _Read(0, False, [], [])
     if source is not None and reason is None:
         grammar = _upgraded(grammar, source.text)
         try:
-            n_errors, is_cut, found = _read(grammar, source.text, deadline)
+            read = _read(grammar, source.text, deadline)
         except ParseTimeout:
             reason = "timeout"
         except Exception as error:  # one file's oddity must not end a run over a hundred thousand: it is named
             reason = f"failed: {type(error).__name__}"
         else:
-            rows.add_found(grammar, source.text, file.blob_oid, found)
-            reason = "syntax_error" if n_errors else "too_deep" if is_cut else None
+            rows.add_found(grammar, source.text, file.blob_oid, read.found)
+            reason = "syntax_error" if read.n_errors else "too_deep" if read.is_cut else None
             status = "parsed" if reason is None else "partial"
-            n_snippets = len(found)
     rows.blobs.append((
-        file.blob_oid, grammar.language.name, n_bytes, n_lines, status, reason, n_errors, n_snippets,
-        (time.thread_time() - started) * 1000, imports,
+        file.blob_oid, grammar.language.name, n_bytes, n_lines, status, reason, read.n_errors, len(read.found),
+        (time.thread_time() - started) * 1000, read.imports,
     ))  # fmt: skip
 
 
@@ -116,8 +115,17 @@ def _upgraded(grammar: Grammar, text: bytes) -> Grammar:
     return load(next(iter(LANGUAGES[upgrade[1]].grammars)))
 
 
-def _read(grammar: Grammar, text: bytes, deadline: float) -> tuple[int, bool, list[_Found]]:
-    """Parse one text: error nodes, whether definitions were left out for their depth, and each with its content."""
+@dataclass(frozen=True)
+class _Read:
+    """What was read in one text: error nodes, definitions with their contents, what is imported."""
+
+    n_errors: int
+    is_cut: bool
+    found: list[_Found]
+    imports: list[str]
+
+
+def _read(grammar: Grammar, text: bytes, deadline: float) -> _Read:
 
     n_asked = 0
 
@@ -127,10 +135,10 @@ def _read(grammar: Grammar, text: bytes, deadline: float) -> tuple[int, bool, li
         return not n_asked % _CLOCK_EVERY and time.thread_time() > deadline
 
     tree = grammar.parse(text, is_late)
-    definitions, is_cut = find_definitions(grammar, tree, text, is_late)
+    definitions = find_definitions(grammar, tree, text, is_late)
     n_errors = len(grammar.matches(grammar.errors, tree)) if tree.root_node.has_error else 0
-    found = zip(definitions, contents(grammar, text, definitions, is_late), strict=True)
-    return n_errors, is_cut, list(found)
+    found = zip(definitions.found, contents(grammar, text, definitions.found, is_late), strict=True)
+    return _Read(n_errors, definitions.is_cut, list(found), imported(definitions.imports, text))
 
 
 class _Rows:
@@ -139,12 +147,12 @@ class _Rows:
     def __init__(self) -> None:
         self.blobs: list[tuple[Any, ...]] = []
         self.snippets: list[tuple[Any, ...]] = []
-        self.patterns: list[tuple[Any, ...]] = []
+        self.patterns: dict[str, tuple[Any, ...]] = {}
         self.texts: list[tuple[Any, ...]] = []
         self._known: set[str | tuple[str, str]] = set()
 
     def add_found(self, grammar: Grammar, text: bytes, blob_oid: str, found: list[_Found]) -> None:
-        language = grammar.language.name
+        language, in_generated = grammar.language.name, is_generated(text)
         duplicates: Counter[tuple[str, str]] = Counter()
         for ordinal, (definition, content) in enumerate(found):
             place = (definition.kind, definition.qualified_name)
@@ -165,13 +173,22 @@ class _Rows:
                     content.exact_hash, language, content.token_hash, said.parameters, said.modifiers, said.calls,
                     said.defines, said.complexity,
                 ))  # fmt: skip
-                if content.pattern_id not in self._known:
+            if content.pattern_id not in self._known:
+                # Where a pattern is met in generated code and elsewhere, the other stands for it.
+                if not in_generated:
                     self._known.add(content.pattern_id)
-                    self.patterns.append(_pattern(language, text, definition, content, n_lines))
+                self.patterns[content.pattern_id] = _pattern(
+                    language, text, definition, content, n_lines, in_generated=in_generated
+                )
 
     def columns(self) -> Extracted:
-        named = ((_BLOB, self.blobs), (_SNIPPET, self.snippets), (_PATTERN, self.patterns), (_TEXT, self.texts))
-        return Extracted(*(_columns(names.split(), rows) for names, rows in named))
+        named = (
+            (_BLOB, self.blobs),
+            (_SNIPPET, self.snippets),
+            (_PATTERN, self.patterns.values()),
+            (_TEXT, self.texts),
+        )
+        return Extracted(*(_columns(names.split(), list(rows)) for names, rows in named))
 
 
 def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> Columns:
@@ -180,10 +197,12 @@ def _columns(names: list[str], rows: list[tuple[Any, ...]]) -> Columns:
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _pattern(language: str, text: bytes, definition: Definition, content: Content, n_lines: int) -> tuple[Any, ...]:
+def _pattern(
+    language: str, text: bytes, definition: Definition, content: Content, n_lines: int, *, in_generated: bool
+) -> tuple[Any, ...]:
     end = min(definition.outer.end_byte, definition.start_byte + 4 * CODE_CHARS)
     code = text[definition.start_byte : end].decode("utf-8", "replace")[:CODE_CHARS]
-    reason = trivial_reason(definition.kind, content)
+    reason = trivial_reason(definition.kind, content, in_generated=in_generated)
     return (
         content.pattern_id, language, definition.kind, definition.name, definition.signature, definition.docstring,
         code, n_lines, len(content.tokens), content.shingles, content.sub_tokens, reason is not None, reason,

@@ -68,6 +68,12 @@ def facts(grammar: Grammar, source: bytes, definition: Definition, gathered: Gat
     )
 
 
+def imported(nodes: Iterable[Node], source: bytes) -> list[str]:
+    """What the nodes import, as it is written but for quotes and blanks; distinct, sorted."""
+    written = {source[node.start_byte : node.end_byte].strip(b"\"'`<>") for node in nodes}
+    return sorted({bounded_name(b" ".join(name.split())) for name in written if name})
+
+
 # --- calls -----------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +151,7 @@ def _children(grammar: Grammar, node: Node) -> list[Node]:
 
 
 def parameters(grammar: Grammar, source: bytes, node: Node) -> list[str]:
-    """Names of a definition's parameters, its receiver first; a pattern gives all its names, one without a name none."""
+    """Names of a definition's parameters, its receiver first; a pattern gives all its names."""
     found: list[bytes] = []
     for parameter in _parameter_nodes(grammar, node):
         kind = parameter.kind_id

@@ -138,7 +138,7 @@ def load(name: str) -> Grammar:
     return Grammar(
         language=row,
         parser=Parser(grammar),
-        definitions=Query(grammar, query),
+        definitions=Query(grammar, f"{query}\n{row.imports}"),
         errors=Query(grammar, "[(ERROR) (MISSING)] @error"),
         actions={**actions, ERROR_KIND: PLAIN},
         marks={kind: VOCABULARY.mark(text) for kind, text in kinds.all.items() if not kinds.is_named[kind]},

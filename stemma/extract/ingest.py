@@ -20,7 +20,7 @@ from stemma.git.objects import read_blobs
 from stemma.git.repository import Repository
 from stemma.languages import EXTRACTOR_VERSION, grammar_of
 from stemma.progress import Phase, phase
-from stemma.store.postgres import Database, Transaction
+from stemma.store.postgres import Database, OnConflict, Transaction
 from stemma.tables import blobs, patterns, polars_schema, snippet_texts, snippets
 
 BATCH_BYTES = 2 << 20
@@ -28,6 +28,7 @@ BATCH_FILES = 400
 GROUP_SNIPPETS = 20_000
 GROUP_FILES = 4_000
 REMEMBERED_PATTERNS = 500_000
+_IS_GENERATED = pl.col("trivial_reason").eq_missing("generated")
 
 # A content that could not be had may be had the next time, from this repository or another; one that was too large may
 # fit under a new setting. All other rows stand until the extractor changes.
@@ -45,7 +46,53 @@ LEFT JOIN stemma.blobs AS known ON known.blob_oid = named.blob_oid AND known.ext
 WHERE known.blob_oid IS NULL OR known.reason IN ('missing', 'corrupt', 'changed', 'not_a_file', 'too_large')
 ORDER BY named.blob_oid, named.path COLLATE "C"
 """
-_HAS_OLDER = "SELECT EXISTS (SELECT FROM stemma.blobs WHERE extractor_version <> $1) AS has_older"
+_HAS_OLDER = """
+SELECT EXISTS (SELECT FROM stemma.blobs WHERE extractor_version <> $1) AS has_older,
+       EXISTS (SELECT FROM stemma.patterns WHERE trivial_reason = 'generated') AS has_generated
+"""
+# What another extractor made of a pattern that this one finds too; and a pattern that was met in generated code first.
+# Its live occurrences stay counted. Rows are locked in the order of their key.
+_RENEW_PATTERNS = """
+UPDATE stemma.patterns AS pattern SET {columns}
+FROM (
+    SELECT read.* FROM {read} AS read JOIN stemma.patterns AS known USING (pattern_id)
+    WHERE known.extractor_version <> $1
+        OR (known.trivial_reason = 'generated' AND read.trivial_reason IS DISTINCT FROM 'generated')
+    ORDER BY pattern_id FOR UPDATE OF known
+) AS read
+WHERE pattern.pattern_id = read.pattern_id
+"""
+# What the contents that are read anew held, and nothing holds any more. A row another extraction writes is its own.
+_REPLACED = "CREATE TEMPORARY TABLE replaced (pattern_id text, exact_hash text, language text) ON COMMIT DROP"
+_REPLACE = """
+WITH gone AS (
+    DELETE FROM stemma.snippets AS s USING {read} AS read, stemma.blobs AS b
+    WHERE s.blob_oid = read.blob_oid AND s.extractor_version <> $1
+        AND b.blob_oid = s.blob_oid AND b.extractor_version = s.extractor_version
+    RETURNING s.pattern_id, s.exact_hash, b.language
+)
+INSERT INTO pg_temp.replaced SELECT DISTINCT * FROM gone
+"""
+_FORGET_PATTERNS = """
+DELETE FROM stemma.patterns AS p USING (
+    SELECT pattern_id FROM stemma.patterns AS older
+    WHERE extractor_version <> $1 AND pattern_id IN (SELECT pattern_id FROM pg_temp.replaced)
+        AND NOT EXISTS (SELECT FROM stemma.snippets AS s WHERE s.pattern_id = older.pattern_id)
+    ORDER BY pattern_id FOR UPDATE SKIP LOCKED
+) AS gone
+WHERE p.pattern_id = gone.pattern_id
+"""
+_FORGET_TEXTS = """
+DELETE FROM stemma.snippet_texts AS t USING (
+    SELECT older.exact_hash, older.language
+    FROM stemma.snippet_texts AS older JOIN pg_temp.replaced AS r USING (exact_hash, language)
+    WHERE extractor_version <> $1 AND NOT EXISTS (
+        SELECT FROM stemma.snippets AS s WHERE s.pattern_id = r.pattern_id AND s.exact_hash = r.exact_hash
+    )
+    ORDER BY 1, 2 FOR UPDATE OF older SKIP LOCKED
+) AS gone
+WHERE t.exact_hash = gone.exact_hash AND t.language = gone.language
+"""
 
 
 def extract_blobs(db: Database, settings: Settings, repo: Repository) -> Counter[str]:
@@ -58,7 +105,8 @@ def extract_blobs(db: Database, settings: Settings, repo: Repository) -> Counter
 
     Returns:
         Rows written (`n_blobs`, `n_snippets`, `n_patterns`), files by status (`parsed`, `partial`, `skipped`) and
-        by reason (`skipped_binary`, ...), and `bytes` read.
+        by reason (`skipped_binary`, ...), distinct patterns met that are trivial by reason (`trivial_tiny`, ...), and
+        `bytes` read.
 
     Raises:
         SourceError: the repository is gone.
@@ -139,8 +187,8 @@ class _Writer:
         self._db = db
         self._counts = counts
         self._progress = progress
-        self._has_older = bool(db.read(_HAS_OLDER, [EXTRACTOR_VERSION])["has_older"][0])
-        self._written: set[str] = set()  # patterns known to be in the database
+        self._has_older, self._has_generated = map(bool, db.read(_HAS_OLDER, [EXTRACTOR_VERSION]).row(0))
+        self._written: set[str] = set()  # patterns known to be in the database, with nothing to mend
         self._clear()
 
     def _clear(self) -> None:
@@ -167,7 +215,10 @@ class _Writer:
         blob_rows = pl.concat(self._blobs).with_columns(version).sort("blob_oid")
         snippet_rows = pl.concat(self._snippets).with_columns(version).sort("blob_oid", "ordinal")
         pattern_rows = (
-            pl.concat(self._patterns).unique("pattern_id", keep="first", maintain_order=True).sort("pattern_id")
+            pl.concat(self._patterns)
+            .sort(_IS_GENERATED, maintain_order=True)  # where it was met elsewhere too, it is no generated code
+            .unique("pattern_id", keep="first", maintain_order=True)
+            .sort("pattern_id")
         )
         text_key = ["exact_hash", "language"]
         text_rows = pl.concat(self._texts).unique(text_key, keep="first", maintain_order=True).sort(text_key)
@@ -176,20 +227,34 @@ class _Writer:
             self._remove_replaced(transaction, blob_rows.select("blob_oid"))
             transaction.insert(blobs, blob_rows, "nothing")
             transaction.insert(snippets, snippet_rows, "nothing")
-            transaction.insert(snippet_texts, text_rows.with_columns(version), "nothing")
-            counters = (pl.lit(0).alias("n_live"), pl.lit(0).alias("n_repositories"))
-            n_patterns = transaction.insert(patterns, pattern_rows.with_columns(version, *counters), "nothing")
+            replaced: OnConflict = "update" if self._has_older else "nothing"
+            transaction.insert(snippet_texts, text_rows.with_columns(version), replaced)
+            n_patterns = self._write_patterns(transaction, pattern_rows.with_columns(version))
+            if self._has_older:
+                transaction.execute(_FORGET_PATTERNS, [EXTRACTOR_VERSION])
+                transaction.execute(_FORGET_TEXTS, [EXTRACTOR_VERSION])
         self._tell(blob_rows, snippet_rows.height, n_patterns)
+        self._counts.update(pattern_rows.select("trivial_" + pl.col("trivial_reason"))["literal"].drop_nulls())
         if len(self._written) > REMEMBERED_PATTERNS:
             self._written.clear()
-        self._written.update(pattern_rows["pattern_id"])
+        self._written.update(pattern_rows.filter(~_IS_GENERATED)["pattern_id"])
         self._clear()
+
+    def _write_patterns(self, transaction: Transaction, rows: pl.DataFrame) -> int:
+        """Add those that are new, renew those that another extractor made; returns how many are new."""
+        if self._has_older or self._has_generated:
+            with transaction.staged("read_patterns", rows) as read:
+                columns = ", ".join(f"{name} = read.{name}" for name in rows.columns)
+                transaction.execute(_RENEW_PATTERNS.format(read=read, columns=columns), [EXTRACTOR_VERSION])
+        self._has_generated |= bool(rows.select(_IS_GENERATED.any()).item())
+        return transaction.insert(patterns, rows.with_columns(n_live=pl.lit(0), n_repositories=pl.lit(0)), "nothing")
 
     def _remove_replaced(self, transaction: Transaction, oids: pl.DataFrame) -> None:
         with transaction.staged("read_blobs", oids) as read:
             older = f"USING {read} AS read WHERE known.blob_oid = read.blob_oid AND known.extractor_version <> $1"
             if self._has_older:
-                transaction.execute(f"DELETE FROM stemma.snippets AS known {older}", [EXTRACTOR_VERSION])
+                transaction.execute(_REPLACED)
+                transaction.execute(_REPLACE.format(read=read), [EXTRACTOR_VERSION])
                 transaction.execute(f"DELETE FROM stemma.blobs AS known {older}", [EXTRACTOR_VERSION])
             transaction.execute(
                 f"DELETE FROM stemma.blobs AS known USING {read} AS read "

@@ -69,7 +69,7 @@ class Sequences:
 
     def __init__(self, language: str, tokens: list[int]) -> None:
         self._language = language
-        self._tokens = tokens
+        self.tokens = tokens
         numbers = np.array(tokens, np.int32)
         symbols = VOCABULARY.symbols(numbers)
         self._exact = VOCABULARY.exact(numbers)
@@ -102,7 +102,7 @@ class Sequences:
 
     def sub_tokens(self, first: int, end: int) -> list[str]:
         """Sorted distinct words of the identifiers."""
-        return sorted(set().union(*map(VOCABULARY.words.__getitem__, set(self._tokens[first:end]))))
+        return sorted(set().union(*map(VOCABULARY.words.__getitem__, set(self.tokens[first:end]))))
 
 
 def _windows(symbols: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:

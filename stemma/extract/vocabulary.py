@@ -40,6 +40,11 @@ def _letter(symbol: str) -> int:
     return _FIRST_SYMBOL + _digest(symbol) % _N_SYMBOLS
 
 
+def letter(symbol: str) -> str:
+    """The letter that stands for a symbol in a structure: a mark, the type of a literal, or \\x01 for any name."""
+    return chr(_letter(symbol))
+
+
 class _Numbers(dict[bytes, int]):
     """Number of each text of one sort, given when it is first asked for."""
 

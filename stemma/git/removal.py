@@ -34,7 +34,7 @@ _STILL_NAMED = (
 
 def forget(db: Database, repo: Repository) -> Removal:
     """Delete the repository, its history and lineage, then the contents no other repository names, then the patterns
-    no content holds, with their votes, matches and embeddings: all in one transaction. Its clone goes last.
+    and texts no content holds, with their votes, matches and embeddings: all in one transaction. Its clone goes last.
 
     A folder or repository registered by path is not touched.
     """
@@ -47,23 +47,31 @@ def forget(db: Database, repo: Repository) -> Removal:
 
 def _forget(transaction: Transaction, repo_id: str) -> Removal:
     transaction.execute("CREATE TEMPORARY TABLE doomed_blobs (blob_oid text) ON COMMIT DROP")
-    transaction.execute("CREATE TEMPORARY TABLE doomed_patterns (pattern_id text) ON COMMIT DROP")
+    transaction.execute(
+        "CREATE TEMPORARY TABLE doomed_snippets (pattern_id text, exact_hash text, language text) ON COMMIT DROP"
+    )
     transaction.execute(f"INSERT INTO pg_temp.doomed_blobs {_HELD}", [repo_id])
     n_commits = transaction.read("SELECT count(*) AS n FROM stemma.commits WHERE repo_id = $1", [repo_id]).item()
     transaction.execute("DELETE FROM stemma.lineage_events WHERE repo_id = $1", [repo_id])
     transaction.execute("DELETE FROM stemma.repositories WHERE repo_id = $1", [repo_id])
     transaction.execute(f"DELETE FROM pg_temp.doomed_blobs d USING ({_STILL_NAMED}) k WHERE d.blob_oid = k.blob_oid")
     n_snippets = transaction.execute(
-        "WITH gone AS (DELETE FROM stemma.snippets s USING pg_temp.doomed_blobs d WHERE s.blob_oid = d.blob_oid "
-        "RETURNING s.pattern_id) INSERT INTO pg_temp.doomed_patterns SELECT pattern_id FROM gone"
+        "WITH gone AS (DELETE FROM stemma.snippets s USING pg_temp.doomed_blobs d, stemma.blobs b "
+        "WHERE s.blob_oid = d.blob_oid AND b.blob_oid = s.blob_oid AND b.extractor_version = s.extractor_version "
+        "RETURNING s.pattern_id, s.exact_hash, b.language) INSERT INTO pg_temp.doomed_snippets SELECT * FROM gone"
     )
     n_blobs = transaction.execute(
         "DELETE FROM stemma.blobs b USING pg_temp.doomed_blobs d WHERE b.blob_oid = d.blob_oid"
     )
     n_patterns = transaction.execute(
-        "DELETE FROM stemma.patterns p USING (SELECT DISTINCT pattern_id FROM pg_temp.doomed_patterns) d "
+        "DELETE FROM stemma.patterns p USING (SELECT DISTINCT pattern_id FROM pg_temp.doomed_snippets) d "
         "WHERE p.pattern_id = d.pattern_id "
         "AND NOT EXISTS (SELECT FROM stemma.snippets s WHERE s.pattern_id = p.pattern_id)"
+    )
+    transaction.execute(
+        "DELETE FROM stemma.snippet_texts t USING (SELECT DISTINCT * FROM pg_temp.doomed_snippets) d "
+        "WHERE t.exact_hash = d.exact_hash AND t.language = d.language AND NOT EXISTS "
+        "(SELECT FROM stemma.snippets s WHERE s.pattern_id = d.pattern_id AND s.exact_hash = d.exact_hash)"
     )
     transaction.execute(
         "DELETE FROM stemma.families f "
