@@ -1,7 +1,7 @@
 """What a score is worth: weights of the components, and the probability that a pair of such a score is a clone.
 
-Read from `calibration.json`, which `bench/clones` fits on labelled pairs and writes with where its figures come from.
-How the components are computed is said in `scores`.
+Read from `calibration.json`, which is fitted on labelled pairs and says on which. How the components are computed is
+said in `scores`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,26 @@ class CalibrationError(StemmaError):
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Weights of the components, Platt's sigmoid (1999) over score and size, and the threshold.
+class SemanticRule:
+    """When vectors and words say that a pair means the same though its structure does not.
 
-    The probability of a pair is 1 / (1 + exp(a * score + b + c * ln(tokens))), tokens those of the smaller pattern:
-    short sequences are alike by chance.
+    The probability is 1 / (1 + exp(a * cosine + b + c * lexical)). It holds for the vectors of one embedder.
+    """
+
+    embedder: str
+    a: float
+    b: float
+    c: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Weights of the components, and Platt's sigmoid (1999) over the score and how much there is to go by.
+
+    The probability of a pair is 1 / (1 + exp(a * score + b + c * ln(1 + n))), n the 5-token windows the two have in
+    common: few are in common by chance. Fit it on negatives as many and as hard as a repository has, random pairs of
+    its functions weighted to all of them: of n functions there are n**2 / 2 pairs and only some n clones.
     """
 
     weights: Mapping[str, float]
@@ -44,23 +59,15 @@ class Calibration:
     threshold: float
     """Least probability of a match."""
     type_3_structural: float
-    """Least structural component of a Type-3 match; below it a match is semantic."""
+    """Under weights or a threshold of one's own: least structural component of a Type-3, below which it is semantic."""
+    semantic: SemanticRule | None
     provenance: Mapping[str, Any]
     version: str
     """Hash of all of it."""
 
-    def probability(self, score: Scores, n_tokens: NDArray[np.int64]) -> Scores:
-        with np.errstate(over="ignore"):
-            odds = np.exp(self.a * score.astype(np.float64) + self.b + self.c * np.log(np.maximum(n_tokens, 1)))
-        found: Scores = (1 / (1 + odds)).astype(np.float32)
-        return found
-
-    def least_score(self, n_tokens: NDArray[np.int64]) -> Scores:
-        """The score at which the probability reaches the threshold, for pairs of such sizes; between 0 and 1."""
-        logit = math.log(1 / self.threshold - 1)
-        least = (logit - self.b - self.c * np.log(np.maximum(n_tokens, 1))) / self.a
-        found: Scores = np.clip(least, 0, 1).astype(np.float32)
-        return found
+    def probability(self, score: Scores, n_common: NDArray[Any]) -> Scores:
+        """That pairs of such scores, with so many windows in common, are clones; NaN where there is no score."""
+        return _sigmoid(self.a * score.astype(np.float64) + self.b + self.c * np.log1p(np.nan_to_num(n_common)))
 
 
 @cache
@@ -81,32 +88,57 @@ def read_calibration(text: str) -> Calibration:
     """
     try:
         raw = json.loads(text)
-        platt = raw["platt"]
+        platt, semantic = raw["platt"], raw["semantic"]
         found = Calibration(
             weights={name: float(raw["weights"][name]) for name in COMPONENTS},
-            a=float(platt["a"]),
-            b=float(platt["b"]),
-            c=float(platt["c"]),
+            **{name: float(platt[name]) for name in "abc"},
             threshold=float(raw["threshold"]),
             type_3_structural=float(raw["type_3_structural"]),
+            semantic=None
+            if semantic is None
+            else SemanticRule(
+                str(semantic["embedder"]),
+                **{name: float(semantic["platt"][name]) for name in "abc"},
+                threshold=float(semantic["threshold"]),
+            ),
             provenance={name: raw["provenance"][name] for name in PROVENANCE},
             version=hashlib.blake2b(text.encode(), digest_size=4).hexdigest(),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _unusable(f"{type(error).__name__} {error}") from error
-    if set(raw["weights"]) != set(COMPONENTS):
-        raise _unusable(f"its weights are {sorted(raw['weights'])}, not {sorted(COMPONENTS)}")
+    _check(found, raw["weights"])
+    return found
+
+
+def semantic_probability(rule: SemanticRule, cosine: Scores, lexical: Scores) -> Scores:
+    """That pairs of such cosines and common words mean the same; NaN where either is unknown."""
+    return _sigmoid(rule.a * cosine.astype(np.float64) + rule.b + rule.c * lexical.astype(np.float64))
+
+
+def _sigmoid(exponent: NDArray[np.float64]) -> Scores:
+    with np.errstate(over="ignore"):
+        found: Scores = (1 / (1 + np.exp(exponent))).astype(np.float32)
+    return found
+
+
+def _check(found: Calibration, weights: Mapping[str, float]) -> None:
+    if set(weights) != set(COMPONENTS):
+        raise _unusable(f"its weights are of {sorted(weights)}, not of {sorted(COMPONENTS)}")
     if min(found.weights.values()) < 0 or not math.isclose(sum(found.weights.values()), 1, abs_tol=1e-3):
         raise _unusable(f"its weights {dict(found.weights)} are not shares of 1")
-    if not (found.a < 0 and math.isfinite(found.b) and math.isfinite(found.c)):
-        raise _unusable("its probability does not rise with the score")
-    if not (0 < found.threshold < 1 and 0 < found.type_3_structural < 1):
-        raise _unusable("its thresholds do not lie between 0 and 1")
-    return found
+    for name, rule in (("platt", found), ("semantic", found.semantic)):
+        if rule is None:
+            continue
+        if not (rule.a < 0 and rule.c <= 0 and math.isfinite(rule.a + rule.b + rule.c)):
+            raise _unusable(f"the probability of '{name}' does not rise with the evidence")
+        if not 0 < rule.threshold < 1:
+            raise _unusable(f"the threshold of '{name}' is no probability")
+    if not 0 < found.type_3_structural < 1:
+        raise _unusable("'type_3_structural' does not lie between 0 and 1")
 
 
 def _unusable(why: str) -> CalibrationError:
     return CalibrationError(
         f"stemma/match/calibration.json cannot be used: {why}.",
-        "Install Stemma again, or fit it anew as bench/clones says.",
+        "Install Stemma again, or fit it anew: see bench/clones.",
     )

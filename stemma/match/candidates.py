@@ -28,19 +28,24 @@ SKETCH = 48
 fingerprints that are not frequent: .992 at J = .1. A pattern of fewer than `SKETCH` runs keeps them all."""
 
 REACH = 32
-"""A fingerprint in more than this many patterns is frequent: its pairs grow with the square, so each pattern meets only
-the `REACH` before and after it in order of sketch, where near copies stand together."""
+"""A fingerprint in more than this many patterns is frequent: its pairs would grow with the square. Under a rare one all
+meet, under a frequent one each the `NEAREST` before and after it in order of the fingerprint that comes next in their
+sketches, where those stand together that share two."""
+NEAREST = 32
 
-RARE_ENOUGH = 8
-"""A pattern asks for frequent fingerprints only as far as it has fewer than this many others."""
+ASKED = 32
+"""Frequent fingerprints are asked for as far as a pattern has fewer than this many rare ones, the rarest first."""
+
+SHARED = 0.05
+"""Least share of the smaller sketch that a pair was found by."""
 
 CHARACTERS = 2_000_000  # hashed at once: 100 MB
-ENTRIES = 16_000_000  # pairs, not yet distinct, held at once: 400 MB
+ENTRIES = 8_000_000  # pairs made at once: 200 MB
 
 _ROW_BITS, _HASH_BITS = 24, 32
+_ROW_MASK = (1 << _ROW_BITS) - 1
 _FACTOR = 0x9E3779B97F4A7C15
 _MIX = 0xBF58476D1CE4E5B9
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def _runs(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class Fingerprints:
-    """Who shares a fingerprint with whom.
+    """Who shares fingerprints with whom.
 
     Args:
         scopes: number of the scope of each row; pairs stay inside one.
@@ -153,73 +158,108 @@ class Fingerprints:
 
     def __init__(self, scopes: Rows, sketches: Sketches, batches: NDArray[np.int32]) -> None:
         self._n = len(scopes)
-        self._order = in_order(scopes, sketches)  # place -> row
-        place = np.empty(self._n, np.int64)
-        place[self._order] = np.arange(self._n)
-        self._batches = batches[self._order]
-        sizes = sketches.sizes
-        values = sketches.values.astype(np.int64)
-        rows = np.repeat(np.arange(self._n), sizes)
+        self._sizes = sketches.sizes
+        self._row_at = np.argsort(batches, kind="stable")  # places: rows by batch, old ones first
+        self._batches = batches[self._row_at]
+        place_of = np.empty(self._n, np.int64)
+        place_of[self._row_at] = np.arange(self._n)
+        rows = np.repeat(np.arange(self._n), self._sizes)
+        values, next_values = sketches.values.astype(np.int64), _next_in_row(sketches)
         if (batches < 0).any():  # what no new row has is of no use
-            wanted = np.unique(values[batches[rows] >= 0])
-            at = np.minimum(np.searchsorted(wanted, values), max(len(wanted) - 1, 0))
-            is_wanted = wanted[at] == values if len(wanted) else np.zeros(len(values), np.bool_)
-            rows, values = rows[is_wanted], values[is_wanted]
-        keys = (scopes[rows] << _HASH_BITS | values) << _ROW_BITS | place[rows]
-        keys.sort()
-        self._places = keys & ((1 << _ROW_BITS) - 1)
-        groups = keys >> _ROW_BITS
-        is_first = np.ones(len(keys), np.bool_)
-        is_first[1:] = groups[1:] != groups[:-1]
-        starts = np.flatnonzero(is_first)
+            is_wanted = _is_in(values, values[batches[rows] >= 0])
+            rows, values, next_values = rows[is_wanted], values[is_wanted], next_values[is_wanted]
+        keys = (scopes[rows] << _HASH_BITS | values) << _ROW_BITS | place_of[rows]
+        order = np.argsort(keys)
+        keys = keys[order]
+        starts = _starts(keys >> _ROW_BITS)
         n_in = np.diff(starts, append=len(keys))
-        is_kept = np.repeat(n_in > 1, n_in)  # alone in its group: nobody to meet
-        self._places = self._places[is_kept]
-        n_in = n_in[n_in > 1]
-        self._starts = np.repeat(np.cumsum(n_in) - n_in, n_in)
-        self._sizes = np.repeat(n_in, n_in)
-        self._asked = self._ask()
-        self._batch_of_asked = self._batches[self._places[self._asked]]
+        n_sharing = np.repeat(n_in, n_in)
+        places = keys & _ROW_MASK
+        is_rare = (n_sharing > 1) & (n_sharing <= REACH)
+        self._rare = places[is_rare]
+        self._rare_before = (np.arange(len(keys)) - np.repeat(starts, n_in))[is_rare]
+        self._rare_batch = self._batches[self._rare]
+        n_rare = np.bincount(self._rare, minlength=self._n)
+        is_frequent = n_sharing > REACH
+        groups = np.cumsum(n_in > REACH, dtype=np.int64).repeat(n_in)[is_frequent]
+        self._set_frequent(groups, next_values[order[is_frequent]], places[is_frequent], n_rare)
 
-    def _ask(self) -> Rows:
-        """Positions that new rows ask from: all that are not frequent, and of the others the least frequent few."""
-        positions = np.flatnonzero(self._batches[self._places] >= 0)
-        places, sizes = self._places[positions], self._sizes[positions]
-        is_frequent = sizes > REACH
-        n_rare = np.bincount(places[~is_frequent], minlength=self._n)
-        is_open = is_frequent & (n_rare[places] < RARE_ENOUGH)
-        open_positions = positions[is_open]
-        open_places = places[is_open]
-        by_size = np.lexsort((open_positions, sizes[is_open], open_places))
-        open_positions, open_places = open_positions[by_size], open_places[by_size]
-        n_open = np.bincount(open_places, minlength=self._n)
-        rank = np.arange(len(open_places)) - np.repeat(np.cumsum(n_open) - n_open, n_open)
-        chosen = open_positions[rank < RARE_ENOUGH - n_rare[open_places]]
-        return np.sort(np.concatenate([positions[~is_frequent], chosen]))
+    def _set_frequent(self, groups: Rows, next_values: Rows, places: Rows, n_rare: Rows) -> None:
+        """Entries of frequent fingerprints, in each by the next fingerprint of the row; and which of them are asked."""
+        bits = 63 - _ROW_BITS - int(groups.max(initial=0)).bit_length()
+        keys = (groups << bits | next_values >> max(_HASH_BITS - bits, 0)) << _ROW_BITS | places
+        keys.sort()
+        self._frequent = keys & _ROW_MASK
+        self._frequent_group = keys >> _ROW_BITS + bits
+        self._frequent_batch = self._batches[self._frequent]
+        new = np.flatnonzero(self._frequent_batch >= 0)
+        asking = self._frequent[new]
+        order = np.lexsort((np.bincount(self._frequent_group)[self._frequent_group[new]], asking))
+        n_asking = np.bincount(asking, minlength=self._n)
+        rank = np.arange(len(new)) - np.repeat(np.cumsum(n_asking) - n_asking, n_asking)
+        self._is_asked = np.zeros(len(keys), np.bool_)
+        self._is_asked[new[order[rank < (ASKED - n_rare)[asking[order]]]]] = True
 
     def pairs(self, batch: int) -> tuple[Rows, Rows]:
         """Rows a < b of the pairs of one batch."""
-        positions = self._asked[self._batch_of_asked == batch]
-        starts, sizes = self._starts[positions], self._sizes[positions]
-        firsts = np.maximum(starts, positions - REACH)
-        n_met = np.minimum(starts + sizes, positions + REACH + 1) - firsts
-        found = [np.empty(0, np.int64)]
-        for low, high in _slices(n_met, ENTRIES):
-            found.append(self._meet(positions[low:high], firsts[low:high], n_met[low:high], batch))
-        keys = distinct(np.concatenate(found))
-        a, b = self._order[keys >> _ROW_BITS], self._order[keys & ((1 << _ROW_BITS) - 1)]
+        found = np.concatenate([*self._by_rare(batch), *self._by_frequent(batch)])
+        found.sort()
+        starts = _starts(found)
+        n_shared = np.diff(starts, append=len(found))
+        found = found[starts]
+        a, b = self._row_at[found >> _ROW_BITS], self._row_at[found & _ROW_MASK]
+        is_enough = n_shared >= SHARED * np.minimum(self._sizes[a], self._sizes[b])
+        a, b = a[is_enough], b[is_enough]
         return np.minimum(a, b), np.maximum(a, b)
 
-    def _meet(self, positions: Rows, firsts: Rows, n_met: Rows, batch: int) -> Keys:
-        met = np.repeat(firsts - np.cumsum(n_met) + n_met, n_met) + np.arange(n_met.sum())
-        asking = np.repeat(positions, n_met)
-        batches = self._batches[self._places[met]]
-        # A rare fingerprint is asked for by both: once is enough. Of a frequent one each asks as it needs.
-        is_first = np.where(self._sizes[asking] > REACH, met != asking, (met > asking) | (batches < batch))
-        is_wanted = (batches <= batch) & is_first
-        one, other = self._places[asking[is_wanted]], self._places[met[is_wanted]]
-        keys: Keys = np.minimum(one, other) << _ROW_BITS | np.maximum(one, other)
-        return keys
+    def _by_rare(self, batch: int) -> Iterator[Keys]:
+        """Everyone of the batch meets all that stand before it under a fingerprint: the old, the earlier, its own."""
+        positions = np.flatnonzero(self._rare_batch == batch)
+        n_met = self._rare_before[positions]
+        yield np.empty(0, np.int64)
+        for low, high in _slices(n_met, ENTRIES):
+            part, n = positions[low:high], n_met[low:high]
+            met = np.repeat(part - np.cumsum(n), n) + np.arange(n.sum())
+            yield self._rare[met] << _ROW_BITS | np.repeat(self._rare[part], n)
+
+    def _by_frequent(self, batch: int) -> Iterator[Keys]:
+        """Those of the batch that ask meet the `NEAREST` before and after them, each pair once a fingerprint."""
+        positions = np.flatnonzero(self._is_asked & (self._frequent_batch == batch))
+        for step in (*range(-NEAREST, 0), *range(1, NEAREST + 1)):
+            met = positions + step
+            is_inside = (met >= 0) & (met < len(self._frequent))
+            one, other = positions[is_inside], met[is_inside]
+            batches = self._frequent_batch[other]
+            is_pair = (self._frequent_group[one] == self._frequent_group[other]) & (batches <= batch)
+            if step < 0:
+                is_pair &= ~(self._is_asked[other] & (batches == batch))  # the other has asked already
+            one, other = self._frequent[one[is_pair]], self._frequent[other[is_pair]]
+            yield np.minimum(one, other) << _ROW_BITS | np.maximum(one, other)
+
+
+def _next_in_row(sketches: Sketches) -> Rows:
+    """For each fingerprint the next of its row, for the last the first: what else a row has, seen from each."""
+    values = sketches.values.astype(np.int64)
+    following = np.roll(values, -1)
+    has_any = sketches.sizes > 0
+    following[sketches.offsets[1:][has_any] - 1] = values[sketches.offsets[:-1][has_any]]
+    return following
+
+
+def _starts(keys: Keys) -> Rows:
+    """Where each distinct value of sorted keys begins."""
+    is_first = np.ones(len(keys), np.bool_)
+    is_first[1:] = keys[1:] != keys[:-1]
+    return np.flatnonzero(is_first)
+
+
+def _is_in(values: Rows, wanted: Rows) -> Flags:
+    """Like `np.isin`, several times as fast where few of many are wanted."""
+    wanted = distinct(wanted)
+    if not len(wanted):
+        return np.zeros(len(values), np.bool_)
+    found: Flags = wanted[np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)] == values
+    return found
 
 
 def in_order(scopes: Rows, sketches: Sketches) -> Rows:
@@ -243,7 +283,4 @@ def scope_numbers(patterns: pl.DataFrame) -> Rows:
 def distinct(keys: Keys) -> Keys:
     """Sorted and distinct. `np.unique` hashes, and takes ten times as long on millions of keys."""
     keys = np.sort(keys)
-    is_first = np.ones(len(keys), np.bool_)
-    is_first[1:] = keys[1:] != keys[:-1]
-    found: Keys = keys[is_first]
-    return found
+    return keys[_starts(keys)]

@@ -157,7 +157,9 @@ def _read_contents(db: Database, vectors: Vectors | None, ids: pl.Series) -> Con
     wanted = pl.DataFrame({"pattern_id": ids}).with_row_index("row")
     with db.transaction() as transaction, transaction.staged("wanted", wanted) as name:
         contents = transaction.read(CONTENTS.format(name))
-    return contents_of(contents, _matrix(vectors, ids) if vectors else None)
+    if vectors is None:
+        return contents_of(contents)
+    return contents_of(contents, _matrix(vectors, ids), vectors.embedder_name)
 
 
 def _matrix(vectors: Vectors, ids: pl.Series) -> Matrix:

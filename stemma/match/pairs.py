@@ -14,16 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.config import COMPONENTS
-from stemma.match.calibration import Calibration, calibration
 from stemma.match.candidates import Fingerprints, distinct, scope_numbers, sketch
+from stemma.match.evidence import Evidence
 from stemma.match.scores import (
     Contents,
     Matrix,
     Rows,
     Scores,
     aligned,
-    combine,
     contents_of,
     cosine,
     jaccard,
@@ -39,23 +37,6 @@ NOBODY: Found = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 BATCH = 20_000
 """New patterns whose pairs are scored together: 1 GB."""
-
-NOTE_NO_VECTORS = "No vectors were at hand: compared by structure and words alone."
-NOTE_NO_VECTOR = "One of the two has no vector: compared by structure and words alone."
-NOTE_NO_STRUCTURE = "One of the two has no token sequence: compared by what else there is."
-SIZE_OF_FULL_CONFIDENCE = 100
-"""Tokens; below, the confidence falls with the square root of the size, as the error of a share does."""
-
-SCHEMA = pl.Schema(
-    {
-        "score": pl.Float32(),
-        **{name: pl.Float32() for name in COMPONENTS},
-        "probability": pl.Float32(),
-        "confidence": pl.Float32(),
-        "clone_type": pl.String(),
-        "note": pl.String(),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -113,15 +94,16 @@ def compare(
     b: Rows,
     *,
     matrix: Matrix | None = None,
+    embedder: str | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
-    """One row for each pair (a[i], b[i]): score, its components, probability, confidence, clone_type and note.
+    """One row for each pair (a[i], b[i]), in the columns of `evidence.SCHEMA`; which match, `evidence.is_match` says.
 
     A component is null where its evidence is absent, and the score where all are. `weights` take the place of the
-    calibrated ones; the probability is then null.
+    calibrated ones; the probability is then null. `embedder` names what made the matrix.
     """
-    contents = contents_of(patterns, matrix)
-    return verdicts(contents, a, b, components_of(contents, a, b), weights)
+    contents = contents_of(patterns, matrix, embedder)
+    return Evidence(contents, a, b, components_of(contents, a, b), weights).frame()
 
 
 def find_matches(
@@ -129,6 +111,7 @@ def find_matches(
     *,
     threshold: float | None = None,
     matrix: Matrix | None = None,
+    embedder: str | None = None,
     near: Found | None = None,
     is_new: Flags | None = None,
     weights: Mapping[str, float] | None = None,
@@ -136,14 +119,14 @@ def find_matches(
     """The pairs that match: pattern_a < pattern_b, what `compare` says of them, and candidate_source.
 
     Args:
-        threshold: least score of a match; None: the score at which the calibrated probability reaches its threshold.
-        near, is_new: as in `candidates`. weights, matrix: as in `compare`.
+        threshold: least score of a match; None: those whose calibrated probability reaches the calibrated threshold.
+        near, is_new: as in `candidates`. weights, matrix, embedder: as in `compare`.
     """
     rows = np.arange(len(patterns))
     is_new = np.ones(len(rows), np.bool_) if is_new is None else is_new
     batches = np.where(is_new, (np.cumsum(is_new) - 1) // BATCH, -1).astype(np.int32)
     fingerprints = Fingerprints(scope_numbers(patterns), sketch(patterns["structure"]), batches)
-    contents = contents_of(patterns, matrix)
+    contents = contents_of(patterns, matrix, embedder)
     near = near or NOBODY
     batch_of_near = np.maximum(batches[near[0]], batches[near[1]])
     found = [matching(patterns["pattern_id"], contents, merged(len(rows), NOBODY, NOBODY), threshold, weights)]
@@ -157,52 +140,33 @@ def find_matches(
 def matching(
     ids: pl.Series, contents: Contents, pairs: Pairs, threshold: float | None, weights: Mapping[str, float] | None
 ) -> pl.DataFrame:
-    """The rows of `matches`, without version and time, of the pairs that reach the threshold.
+    """The rows of `matches`, without version and time, of the pairs that match; `ids` are the pattern ids of the rows.
 
-    The cheap components first: with what the others can be at most they leave few pairs to align.
+    The cheap components first: with what the others can be at most they leave few pairs to compare.
     """
-    shares = calibration().weights if weights is None else weights
-    bounds = {
+    components = {
         "structural": length_ratio(contents.lengths, pairs.a, pairs.b),
         "fingerprint": size_ratio(contents.windows.sizes, pairs.a, pairs.b),
         "lexical": size_ratio(contents.words.sizes, pairs.a, pairs.b),
-        "semantic": np.where(contents.has_vector[pairs.a] & contents.has_vector[pairs.b], 1, np.nan),
+        "semantic": cosine(contents, pairs.a, pairs.b),
     }
-    least = least_scores(contents, pairs, threshold, weights)
     measures = {
-        "semantic": lambda a, b: cosine(contents, a, b),
-        "lexical": lambda a, b: jaccard(contents.words, a, b),
-        "structural": lambda a, b: aligned(contents, a, b),
-        "fingerprint": lambda a, b: jaccard(contents.windows, a, b),
+        "structural": lambda pairs: aligned(contents, pairs.a, pairs.b),
+        "fingerprint": lambda pairs: jaccard(contents.windows, pairs.a, pairs.b),
+        "lexical": lambda pairs: jaccard(contents.words, pairs.a, pairs.b),
     }
-    for name, measure in (("", None), *measures.items()):
-        if measure is not None:
-            bounds[name] = measure(pairs.a, pairs.b)
-        is_open = combine(bounds, shares) >= least
-        pairs, least = pairs.where(is_open), least[is_open]
-        bounds = {name: values[is_open] for name, values in bounds.items()}
-    one, other = ids.gather(pairs.a), ids.gather(pairs.b)
-    return (
-        pl.DataFrame({"one": one, "other": other})
-        .select(pattern_a=pl.min_horizontal("one", "other"), pattern_b=pl.max_horizontal("one", "other"))
-        .hstack(verdicts(contents, pairs.a, pairs.b, bounds, weights))
-        .with_columns(candidate_source=pairs.sources)
+    for measured in (None, *measures):
+        if measured:
+            components[measured] = measures[measured](pairs)
+        is_open = Evidence(contents, pairs.a, pairs.b, components, weights).matches(threshold)
+        pairs = pairs.where(is_open)
+        components = {name: values[is_open] for name, values in components.items()}
+    one, other = ids.gather(pairs.a).alias("one"), ids.gather(pairs.b).alias("other")
+    named = pl.DataFrame([one, other]).select(
+        pattern_a=pl.min_horizontal("one", "other"), pattern_b=pl.max_horizontal("one", "other")
     )
-
-
-def least_scores(
-    contents: Contents, pairs: Pairs, threshold: float | None, weights: Mapping[str, float] | None
-) -> Scores:
-    """The score from which on each pair matches.
-
-    Raises:
-        ValueError: weights of one's own without a threshold: the calibrated one holds for the calibrated weights.
-    """
-    if threshold is not None:
-        return np.full(len(pairs), threshold, np.float32)
-    if weights is not None:
-        raise ValueError("weights of one's own need a threshold of one's own")
-    return calibration().least_score(np.minimum(contents.lengths[pairs.a], contents.lengths[pairs.b]))
+    scored = Evidence(contents, pairs.a, pairs.b, components, weights).frame()
+    return named.hstack(scored).with_columns(candidate_source=pairs.sources)
 
 
 def components_of(contents: Contents, a: Rows, b: Rows) -> dict[str, Scores]:
@@ -212,33 +176,3 @@ def components_of(contents: Contents, a: Rows, b: Rows) -> dict[str, Scores]:
         "lexical": jaccard(contents.words, a, b),
         "semantic": cosine(contents, a, b),
     }
-
-
-def verdicts(
-    contents: Contents, a: Rows, b: Rows, components: Mapping[str, Scores], weights: Mapping[str, float] | None
-) -> pl.DataFrame:
-    """Score, components, probability, confidence, clone type and note of pairs whose components are known."""
-    learned: Calibration = calibration()
-    shares = learned.weights if weights is None else weights
-    score = combine(components, shares)
-    smaller = np.minimum(contents.lengths[a], contents.lengths[b])
-    present = sum(shares[name] * ~np.isnan(components[name]) for name in shares)
-    confidence = present * np.sqrt(np.clip(smaller / SIZE_OF_FULL_CONFIDENCE, 0, 1))
-    no_vectors = pl.lit(NOTE_NO_VECTORS if contents.matrix is None else NOTE_NO_VECTOR)
-    frame = pl.DataFrame(
-        {
-            "score": score,
-            **{name: components[name] for name in COMPONENTS},
-            "probability": learned.probability(score, smaller) if weights is None else np.full(len(a), np.nan),
-            "confidence": np.clip(confidence, 0, 1),
-        },
-        schema={name: SCHEMA[name] for name in ("score", *COMPONENTS, "probability", "confidence")},
-    ).with_columns(pl.col("score", "probability", *COMPONENTS).fill_nan(None))
-    is_type_3 = pl.col("structural") >= learned.type_3_structural
-    return frame.with_columns(
-        clone_type=pl.when(is_type_3).then(pl.lit("type-3")).otherwise(pl.lit("semantic")),
-        note=pl.when(pl.col("structural").is_null())
-        .then(pl.lit(NOTE_NO_STRUCTURE))
-        .when(pl.col("semantic").is_null())
-        .then(no_vectors),
-    ).select(SCHEMA.names())

@@ -18,13 +18,13 @@ from stemma.embed.base import Embedder
 from stemma.embed.texts import pattern_texts
 from stemma.errors import StemmaError
 from stemma.git.paths import shown, unescape
-from stemma.match.calibration import calibration
 from stemma.match.candidates import sketch
+from stemma.match.evidence import SCHEMA, is_match
 from stemma.match.explain import explain_pair
 from stemma.match.given import Given
 from stemma.match.index import Index
 from stemma.match.kinds import group_of
-from stemma.match.pairs import SCHEMA, compare
+from stemma.match.pairs import compare
 
 SHARING, NEAR = 60, 20
 """Patterns scored for each definition because they share runs of tokens with it, and because their vectors are near."""
@@ -82,8 +82,7 @@ def find_similar(
     scored = scored.with_columns(
         definition=pl.Series(found.a), row=pl.Series(asked.rows[found.b]), is_equal=pl.Series(found.is_equal)
     )
-    least = pl.Series(_least(asked.frame, found.a, found.b, min_score, weights))
-    scored = scored.filter(pl.col("is_equal") | (pl.col("score") >= least))
+    scored = scored.filter(pl.col("is_equal") | is_match(scored, min_score))
     return _told(index, given, scored, limit)
 
 
@@ -178,22 +177,6 @@ def _vectors(index: Index, own: pl.DataFrame, embedder: Embedder | None) -> NDAr
         return embedder.embed(pattern_texts(own))
     except StemmaError:  # an endpoint that is down: what is compared without it says so
         return None
-
-
-def _least(
-    frame: pl.DataFrame, a: Rows, b: Rows, min_score: float | None, weights: Mapping[str, float] | None
-) -> NDArray[np.float32]:
-    """The least score of each pair.
-
-    Raises:
-        ValueError: weights of one's own without a least score: the calibrated one holds for the calibrated weights.
-    """
-    if min_score is not None:
-        return np.full(len(a), min_score, np.float32)
-    if weights is not None:
-        raise ValueError("weights of one's own need a least score of one's own")
-    n_tokens = frame["n_tokens"].cast(pl.Int64).to_numpy()
-    return calibration().least_score(np.minimum(n_tokens[a], n_tokens[b]))
 
 
 def _told(index: Index, given: Given, scored: pl.DataFrame, limit: int) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from stemma.git.ingest import ingest_history
 from stemma.lineage.occurrences import update_occurrences
 from stemma.match.given import read_given
 from stemma.match.index import Index, open_index
-from stemma.match.pairs import NOTE_NO_VECTORS
+from stemma.match.evidence import NOTE_NO_VECTORS
 from stemma.match.publish import publish_index
 from stemma.match.similar import find_similar
 from stemma.store.postgres import Database
