@@ -55,7 +55,7 @@ def as_clone(tree: Tree, target: Path) -> Path:
         f"--git-dir={origin}", f"--work-tree={tree.folder}", "add", "--force", "--pathspec-from-file=-",
         "--pathspec-file-nul", cwd=tree.folder, input="\0".join(f":(literal){path}" for path in tree.paths).encode(),
     )  # fmt: skip
-    git(f"--git-dir={origin}", *IDENTITY, "commit", "--quiet", "--message", "Packages")
+    git(f"--git-dir={origin}", f"--work-tree={tree.folder}", *IDENTITY, "commit", "--quiet", "--message", "Packages")
     git("clone", "--quiet", str(origin), str(target))
     return target
 
