@@ -1,5 +1,5 @@
 """How well copies are found: labelled pairs of BigCloneBench and clones injected into released packages, beside peers.
 
-`python -m bench.clones FOLDER` measures, `python -m bench.clones.fit FOLDER` learns `stemma/match/calibration.json`, and
-`python -m bench.clones.released FOLDER` puts the released packages where both look for them. No code is kept here.
+`python -m bench.clones.released FOLDER` gets the released packages, `python -m bench.clones FOLDER` measures, and
+`python -m bench.clones.fit FOLDER` learns `stemma/match/calibration.json`. No code of others is kept here.
 """

@@ -98,7 +98,7 @@ def _attempt(function: _Function, rng: random.Random, budget: float) -> tuple[by
         if any(statement.start < change.end and change.start < statement.end for change in changes):
             continue
         operator = rng.choice((INSERT, DELETE, MODIFY, MOVE))
-        done = _apply(operator, function, rng, statement, left[statement.block], room)
+        done = _apply(operator, function, rng, statement=statement, n_left=left[statement.block], room=room)
         if done is None or any(_overlaps(new, old) for new in done[0] for old in changes):
             continue
         changes += done[0]
@@ -111,7 +111,7 @@ def _attempt(function: _Function, rng: random.Random, budget: float) -> tuple[by
 def _overlaps(one: _Change, other: _Change) -> bool:
     if one.start == one.end and other.start == other.end:
         return one.start == other.start
-    return one.start < other.end and other.start < one.end or one.start == other.start
+    return (one.start < other.end and other.start < one.end) or one.start == other.start
 
 
 def _apply_all(text: bytes, changes: Sequence[_Change]) -> bytes:
@@ -123,7 +123,7 @@ def _apply_all(text: bytes, changes: Sequence[_Change]) -> bytes:
 
 
 def _apply(
-    operator: str, function: _Function, rng: random.Random, statement: Statement, n_left: int, room: float
+    operator: str, function: _Function, rng: random.Random, *, statement: Statement, n_left: int, room: float
 ) -> tuple[list[_Change], int] | None:
     """The changes of one operator at one statement and the tokens they touch; None where it does not fit."""
     if operator == INSERT:
@@ -150,7 +150,7 @@ def _apply(
 
 
 def _modified(function: _Function, rng: random.Random, statement: Statement) -> bytes | None:
-    """One to three small edits inside a statement: an operator swapped, an argument added, a value wrapped in a call."""
+    """One to three small edits inside: an operator swapped, an argument added, a value wrapped in a call."""
     inside = [token for token in function.leaves if statement.start <= token.start < statement.end]
     words = sorted({token.text for token in inside if NAME.match(token.text) and "identifier" in token.kind})
     sites = [site for token in inside if (site := _site(function.text, token, words, rng)) is not None]
@@ -166,7 +166,9 @@ def _site(text: bytes, token: Token, words: Sequence[bytes], rng: random.Random)
     if token.text == b"(" and words and any(mark in token.parent for mark in _ARGUMENTS):
         comma = b"" if text[token.end : token.end + 1] == b")" else b", "
         return _Change(token.end, token.end, rng.choice(words) + comma)
-    is_value = token.kind == "identifier" and any(mark in token.parent for mark in (*_BINARY[:3], *_ARGUMENTS, "return"))
+    is_value = token.kind == "identifier" and any(
+        mark in token.parent for mark in (*_BINARY[:3], *_ARGUMENTS, "return")
+    )
     if is_value and words:
         return _Change(token.start, token.end, rng.choice(words) + b"(" + token.text + b")")
     return None

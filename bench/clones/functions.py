@@ -22,7 +22,9 @@ Texts = Mapping[int, bytes]
 """Function id -> the whole text of its file."""
 
 
-def extracted(files: Mapping[str, bytes], language: str, grammar: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def extracted(
+    files: Mapping[str, bytes], language: str, grammar: str | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Snippets and patterns of files of one language, in batches."""
     grammar = grammar or next(iter(LANGUAGES[language].suffixes.values()))
     snippets, patterns = [], []
@@ -34,7 +36,9 @@ def extracted(files: Mapping[str, bytes], language: str, grammar: str | None = N
         )
         columns = {name: values for name, values in found.patterns.items() if name in ("pattern_id", *PATTERN)}
         patterns.append(pl.DataFrame(columns, schema_overrides=SCHEMA, infer_schema_length=None))
-    return pl.concat(snippets, how="vertical_relaxed"), pl.concat(patterns, how="vertical_relaxed").unique("pattern_id", keep="first")
+    return pl.concat(snippets, how="vertical_relaxed"), pl.concat(patterns, how="vertical_relaxed").unique(
+        "pattern_id", keep="first"
+    )
 
 
 def runs_only(snippets: pl.DataFrame) -> pl.DataFrame:

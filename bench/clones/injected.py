@@ -11,6 +11,7 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +34,14 @@ RANDOM, SAME_NAME, SAME_SIZE = "random", "same name", "same size"
 
 Mutant = tuple[str, bytes, str, float | None, float | None]
 """Kind, text, operators, level, strength."""
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What mutants of a language are made with: names, and statements with their tokens, of its functions."""
+
+    words: Sequence[bytes]
+    statements: Sequence[tuple[bytes, int]]
 
 
 def injected(folder: Path) -> CloneSet:
@@ -69,18 +78,17 @@ def _drawn(found: Sequence[Original]) -> list[Original]:
 
 def _inject(language: str, found: Sequence[Original], functions: list, pairs: list) -> None:  # type: ignore[type-arg]
     rng = random.Random(f"{SEED} {language}")
-    words = sorted({token.text for one in found for token in names(parse(language, one.text))})
-    bank = donors(language, [one.text for one in found])
+    stock = Stock(
+        sorted({token.text for one in found for token in names(parse(language, one.text))}),
+        donors(language, [one.text for one in found]),
+    )
     first = len(functions)
-    functions += [
-        (first + n, language, one.package, one.place, one.text) for n, one in enumerate(found)
-    ]
+    functions += [(first + n, language, one.package, one.place, one.text) for n, one in enumerate(found)]
     # Every few in turn, so that each package has some of both sorts.
     chosen = set(range(0, len(found), max(1, len(found) // MUTATED)))
-    for n, one in enumerate(found):
-        if n not in chosen:
-            continue
-        for kind, text, operators, level, strength in _mutants(language, one.text, rng, words, bank, n):
+    for turn, n in enumerate(sorted(chosen)):
+        one = found[n]
+        for kind, text, operators, level, strength in _mutants(language, one.text, rng, stock, turn):
             pairs.append((first + n, len(functions), True, kind, operators, level, strength, one.package))
             functions.append((len(functions), language, one.package, f"{one.place} [{kind}]", text))
     alone = [n for n in range(len(found)) if n not in chosen]
@@ -89,30 +97,29 @@ def _inject(language: str, found: Sequence[Original], functions: list, pairs: li
         pairs.append((first + one, first + other, False, kind, "", None, None, package))
 
 
-def _mutants(
-    language: str, text: bytes, rng: random.Random, words: Sequence[bytes], bank: Sequence[tuple[bytes, int]], turn: int
-) -> Iterator[Mutant]:
-    """Of one function: one Type-1, one Type-2, two Type-3, and one Type-3 that is renamed too, where they can be made."""
+def _mutants(language: str, text: bytes, rng: random.Random, stock: Stock, turn: int) -> Iterator[Mutant]:
+    """Of one function: a Type-1, a Type-2, two Type-3 and a Type-3 renamed too, those of them that can be made."""
     if (done := relayout(language, text, rng)) is not None:
         yield T1, done[0], done[1], None, None
     kind = KINDS[turn % len(KINDS)]
-    if (renamed := rename(language, text, rng, words, kind)) is not None:
+    if (renamed := rename(language, text, rng, stock.words, kind)) is not None:
         yield T2, renamed, kind, None, None
     start = turn % len(LEVELS)
     for level in (LEVELS[start], LEVELS[(start + 3) % len(LEVELS)]):
-        if (edited := edit(language, text, rng, level, bank)) is not None:
+        if (edited := edit(language, text, rng, level, stock.statements)) is not None:
             yield T3, edited.text, ", ".join(edited.operators), level, edited.strength
     level = LEVELS[(start + 1) % len(LEVELS)]
-    if (edited := edit(language, text, rng, level, bank)) is not None:
-        both = rename(language, edited.text, rng, words, RENAMED)
+    if (edited := edit(language, text, rng, level, stock.statements)) is not None:
+        both = rename(language, edited.text, rng, stock.words, RENAMED)
         if both is not None:
             yield RENAMED_TOO, both, ", ".join(edited.operators), level, edited.strength
 
 
-def _negatives(
-    found: Sequence[Original], alone: Sequence[int], rng: random.Random
-) -> Iterator[tuple[str, int, int]]:
-    """Each pair once: of one name, of sizes within a twentieth, and random ones."""
+def _negatives(found: Sequence[Original], alone: Sequence[int], rng: random.Random) -> Iterator[tuple[str, int, int]]:
+    """Each pair once: of one name, of sizes within a twentieth, and random ones; each of two packages.
+
+    Inside a package functions of one name are copies of each other too often to be called negatives unread.
+    """
     seen: set[tuple[int, int]] = set()
     by_name = defaultdict(list)
     for n in alone:
@@ -121,13 +128,14 @@ def _negatives(
     by_size = sorted(alone, key=lambda n: (found[n].n_tokens, n))
     sized = [
         (one, other)
-        for one, other in itertools.pairwise(by_size)
+        for place, one in enumerate(by_size)
+        for other in by_size[place + 1 : place + 4]
         if found[other].n_tokens <= 1.05 * found[one].n_tokens
     ]
-    drawn = [tuple(sorted(rng.sample(alone, 2))) for _ in range(NEGATIVES)]
+    drawn = [tuple(rng.sample(alone, 2)) for _ in range(2 * NEGATIVES)]
     for kind, pairs in ((SAME_NAME, named), (SAME_SIZE, sized), (RANDOM, drawn)):
-        for one, other in rng.sample(pairs, min(len(pairs), NEGATIVES)):
-            pair = (min(one, other), max(one, other))
+        apart = [(min(pair), max(pair)) for pair in pairs if found[pair[0]].package != found[pair[1]].package]
+        for pair in rng.sample(apart, min(len(apart), NEGATIVES)):
             if pair not in seen:
                 seen.add(pair)
                 yield kind, *pair

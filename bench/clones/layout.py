@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from bench.clones.syntax import DIALECTS, Token, is_comment, is_sound, parse, shape, tokens
 
@@ -21,7 +22,7 @@ _NOTES = (b"see the issue", b"checked by hand", b"keep the order", b"fast path",
 def _gaps(language: str, text: bytes) -> Iterator[tuple[Token, Token, bytes]]:
     """Neighbouring tokens, comments among them, and the white space between; other gaps are left alone."""
     found = tokens(parse(language, text), with_comments=True)
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         gap = text[left.end : right.start]
         if not gap.strip():
             yield left, right, gap

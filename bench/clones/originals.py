@@ -9,11 +9,11 @@ import hashlib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from bench.clones.functions import extracted, runs_only
+from bench.clones.functions import extracted, patterns_of, runs_only
 from bench.clones.released import Package
 from bench.clones.syntax import DIALECTS, is_sound, parse
 from stemma.languages import LANGUAGES
@@ -22,7 +22,17 @@ MIN_TOKENS, MAX_TOKENS, MIN_LINES = 50, 1_500, 6
 """BigCloneBench's bounds below; above it a function is a table."""
 MAX_FILES = 150
 PER_PACKAGE = 400
-_LEFT_OUT = ("/node_modules/", "/dist/", "/umd/", "/vendor/", "/_vendor/", ".min.", "/tests/data/", "/__pycache__/", ".d.ts")
+_LEFT_OUT = (
+    "/node_modules/",
+    "/dist/",
+    "/umd/",
+    "/vendor/",
+    "/_vendor/",
+    ".min.",
+    "/tests/data/",
+    "/__pycache__/",
+    ".d.ts",
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +50,11 @@ class Original:
 
 
 def originals(package: Package) -> list[Original]:
-    """Functions of a package, each normal form once, in an order that is the same on every run."""
-    files = dict(_files(package))
+    """Functions of a package, each normal form once, in an order that is the same on every run.
+
+    Those are left out that are no function when they stand alone, as a method of an object literal.
+    """
+    files = dict(files_of(package))
     if not files:
         return []
     snippets, _ = extracted(files, package.language)
@@ -53,14 +66,29 @@ def originals(package: Package) -> list[Original]:
         )
         .unique("pattern_id", keep="first", maintain_order=True)
     )
-    found = []
-    for row in wanted.iter_rows(named=True):
-        text = _alone(package.language, files[row["blob_oid"]], row["start_byte"], row["end_byte"])
-        if text is not None:
-            place = f"{row['blob_oid']}:{row['qualified_name']}"
-            key = (package.language, package.label, place, row["name"], row["pattern_id"], row["n_tokens"])
-            found.append(Original(*key, text))
-    return sorted(found, key=lambda one: _order(one.package, one.place))[:PER_PACKAGE]
+    rows = sorted(wanted.iter_rows(named=True), key=lambda row: _order(package.label, _place(row)))
+    texts: dict[int, bytes] = {}
+    for opening in DIALECTS[package.language].wrappers:
+        tried = {
+            n: _alone(package.language, opening, files[row["blob_oid"]], row["start_byte"], row["end_byte"])
+            for n, row in enumerate(rows)
+            if n not in texts
+        }
+        sound = {n: text for n, text in tried.items() if is_sound(parse(package.language, text))}
+        read = patterns_of(sound, package.language) if sound else pl.DataFrame()
+        for n, pattern_id in read.select("function_id", "pattern_id").iter_rows() if len(read) else ():
+            if pattern_id == rows[n]["pattern_id"]:
+                texts[n] = sound[n]
+    return [_original(package, rows[n], texts[n]) for n in sorted(texts)][:PER_PACKAGE]
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['blob_oid']}:{row['qualified_name']}"
+
+
+def _original(package: Package, row: dict[str, Any], text: bytes) -> Original:
+    place = (package.language, package.label, _place(row), row["name"])
+    return Original(*place, row["pattern_id"], row["n_tokens"], text)
 
 
 def _order(*parts: str) -> bytes:
@@ -68,8 +96,10 @@ def _order(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
 
 
-def _files(package: Package) -> Iterator[tuple[str, bytes]]:
-    suffixes = {suffix for suffix, grammar in LANGUAGES[package.language].suffixes.items() if grammar == package.language}
+def files_of(package: Package) -> Iterator[tuple[str, bytes]]:
+    suffixes = {
+        suffix for suffix, grammar in LANGUAGES[package.language].suffixes.items() if grammar == package.language
+    }
     paths = []
     for path in package.folder.rglob("*"):
         inside = "/" + path.relative_to(package.folder).as_posix()
@@ -90,15 +120,11 @@ def _is_plain(content: bytes) -> bool:
     return b"\r" not in content and b"\0" not in content and not content.startswith(b"\xef\xbb\xbf")
 
 
-def _alone(language: str, content: bytes, start: int, end: int) -> bytes | None:
-    """The definition's own lines, wrapped where its language needs that; None where it does not parse alone."""
+def _alone(language: str, opening: bytes, content: bytes, start: int, end: int) -> bytes:
+    """The definition's own lines, wrapped where its language needs that."""
     line = content.rfind(b"\n", 0, start) + 1
     lead = content[line:start]
     body = (lead if not lead.strip() else b"") + content[start:end]
     if language == "python":
         body = textwrap.dedent(body.decode()).encode()
-    for opening in DIALECTS[language].wrappers:
-        text = opening + body.rstrip() + (b"\n}\n" if opening else b"\n")
-        if is_sound(parse(language, text)):
-            return text
-    return None
+    return opening + body.rstrip() + (b"\n}\n" if opening else b"\n")

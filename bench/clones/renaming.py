@@ -47,7 +47,9 @@ def renamed_here_and_there(language: str, text: bytes, rng: random.Random, words
     return replaced(text, [(token, _fresh(rng, words, taken, [token.text])[token.text]) for token in chosen])
 
 
-def _fresh(rng: random.Random, words: Sequence[bytes], taken: set[bytes], chosen: Sequence[bytes]) -> dict[bytes, bytes]:
+def _fresh(
+    rng: random.Random, words: Sequence[bytes], taken: set[bytes], chosen: Sequence[bytes]
+) -> dict[bytes, bytes]:
     """A new name for each, no two the same and none in use; capitals stay capitals, which some languages read."""
     fresh: dict[bytes, bytes] = {}
     used = set(taken)

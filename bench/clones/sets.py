@@ -1,6 +1,6 @@
 """A set of functions and of pairs of them whose truth is known: what every detector is measured on.
 
-BigCloneBench's is read in `bigclonebench`, the injected one made in `injected`; how they are scored is said in `scoring`.
+BigCloneBench's is read in `bigclonebench`, the injected one made in `injected`; how they are scored is `scoring`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from pathlib import Path
 import polars as pl
 
 FUNCTIONS = pl.Schema(
-    {"function_id": pl.Int64(), "language": pl.String(), "package": pl.String(), "place": pl.String(), "text": pl.Binary()}
+    {
+        "function_id": pl.Int64(),
+        "language": pl.String(),
+        "package": pl.String(),
+        "place": pl.String(),
+        "text": pl.Binary(),
+    }
 )
 PAIRS = pl.Schema(
     {

@@ -1,4 +1,4 @@
-"""A function's text as a mutation sees it: tokens, names, literals and statements, straight from the tree-sitter grammar.
+"""A function's text as a mutation sees it: tokens, names, literals and statements, straight from the grammar.
 
 Deliberately not Stemma's normal form, which the mutants are there to test: nothing of `stemma.extract` is used here.
 What is done to the text is said in `layout`, `renaming` and `edits`.
@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tree_sitter import Node, Tree
+from tree_sitter import Node, Parser, Tree
 from tree_sitter_language_pack import get_parser
 
 NAME = re.compile(rb"[^\W\d][\w$]*$|[$_][\w$]*$")
 NUMBER = re.compile(rb"\d|\.\d")
 # Whole strings, so that no space inside one is taken for layout.
-_ATOMIC = re.compile(r"string|template|char_literal|character_literal|rune_literal|regex|comment|preproc_arg|system_lib")
+_ATOMIC = re.compile(
+    r"string|template|char_literal|character_literal|rune_literal|regex|comment|preproc_arg|system_lib"
+)
 _TEXTS = frozenset(
-    "string_content string_fragment interpreted_string_literal_content raw_string_literal_content".split()
+    {"string_content", "string_fragment", "interpreted_string_literal_content", "raw_string_literal_content"}
 )
 _NAMES = frozenset({"label_name", "metavariable"})
 
@@ -60,7 +62,7 @@ DIALECTS = {
     "c": Dialect("c", frozenset({"compound_statement", "case_statement"}), b"//"),
     "rust": Dialect("rust", frozenset({"block"}), b"//", wrappers=(b"", _IMPL)),
 }
-_NO_STATEMENT = frozenset("comment line_comment block_comment { } ; : case default".split())
+_NO_STATEMENT = frozenset({"comment", "line_comment", "block_comment", "{", "}", ";", ":", "case", "default"})
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Statement:
 
 
 @cache
-def _parser(grammar: str):  # noqa: ANN202 - the type is the grammar pack's own
+def _parser(grammar: str) -> Parser:
     return get_parser(grammar)  # type: ignore[arg-type]
 
 
