@@ -109,7 +109,10 @@ def follow(source: Path, commits: Sequence[str]) -> list[Step]:
 
 def markdown(series: dict[str, list[Step]], machine: dict[str, object]) -> str:
     names = list(asdict(next(iter(series.values()))[0]))
-    lines = [f"Measured {machine['at']} on {machine['cores']} cores, load {machine['load']}."]
+    lines = [
+        f"Measured {machine['at']} on {machine['cores']} cores, load {machine['load']}: "
+        f"{machine['repository']} at {machine['head']}."
+    ]
     for title, steps in series.items():
         lines += ["", f"## {title}", "", f"| {' | '.join(names)} |", f"|---|{'---:|' * (len(names) - 1)}"]
         for step in steps:

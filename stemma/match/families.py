@@ -52,8 +52,11 @@ def update_families(db: Database) -> dict[str, int]:
         came = members.join(old, on=["family_id", "pattern_id"], how="anti")
         went = old.join(members, on=["family_id", "pattern_id"], how="anti")
         changed = pl.concat([came["family_id"], went["family_id"]]).unique()
-        rows = _family_rows(transaction, facts.join(named, on="component"), members, changed)
-        n_written = transaction.insert(families, rows, "update")
+        known = transaction.read("SELECT * FROM stemma.families", schema=polars_schema(families))
+        rows = _family_rows(transaction, facts.join(named, on="component"), members, known, changed)
+        n_written = transaction.insert(
+            families, rows.join(known, on=rows.columns, how="anti", nulls_equal=True), "update"
+        )
         n_deleted = _write_members(transaction, rows, members, old, went)
     return {
         "n_written": n_written,
@@ -64,23 +67,23 @@ def update_families(db: Database) -> dict[str, int]:
 
 
 def _family_rows(
-    transaction: Transaction, facts: pl.DataFrame, members: pl.DataFrame, changed: pl.Series
+    transaction: Transaction, facts: pl.DataFrame, members: pl.DataFrame, known: pl.DataFrame, changed: pl.Series
 ) -> pl.DataFrame:
-    """Rows of `families`; a family whose members are the same keeps its `updated_at`."""
+    """Rows of `families`; one that is known keeps its `created_at`, and while its members are the same `updated_at`."""
     with transaction.staged("grouped", members.select("family_id", "pattern_id")) as grouped:
         spread = transaction.read(REPOSITORIES.format(grouped))
-    known = transaction.read("SELECT family_id, created_at, updated_at FROM stemma.families")
+    times = known.select("family_id", "created_at", "updated_at")
     now = pl.lit(datetime.now(UTC))
     is_changed = pl.col("family_id").is_in(changed.implode()) | pl.col("updated_at").is_null()
     return (
         facts.join(spread, on="family_id", how="left")
-        .join(known, on="family_id", how="left")
+        .join(times, on="family_id", how="left")
         .with_columns(
             pl.col("n_repositories").fill_null(0),
             created_at=pl.col("created_at").fill_null(now),
             updated_at=pl.when(is_changed).then(now).otherwise(pl.col("updated_at")),
         )
-        .select(polars_schema(families).names())
+        .select(pl.col(name).cast(kind) for name, kind in polars_schema(families).items())
     )
 
 

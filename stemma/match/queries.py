@@ -17,13 +17,18 @@ MAX_CANDIDATES = 5
 _ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
 
 _STANDS = "o.valid_to IS NULL AND o.category = 'source'"
+# What stands in the repository asked for, once: looked up for each family in turn it took minutes.
+_HERE = f"""
+WITH here AS MATERIALIZED (
+    SELECT DISTINCT o.pattern_id FROM stemma.occurrences AS o WHERE o.repo_id = $1 AND {_STANDS}
+)"""
 # The few that are shown are chosen first, and only their repositories are named.
 _FAMILIES = f"""
-WITH chosen AS (
+{_HERE}, mine AS MATERIALIZED (
+    SELECT DISTINCT m.family_id FROM here JOIN stemma.family_members AS m USING (pattern_id)
+), chosen AS (
     SELECT f.* FROM stemma.families AS f
-    WHERE $1::text IS NULL OR f.family_id IN (
-        SELECT m.family_id FROM stemma.occurrences AS o JOIN stemma.family_members AS m USING (pattern_id)
-        WHERE o.repo_id = $1 AND {_STANDS})
+    WHERE $1::text IS NULL OR f.family_id IN (SELECT family_id FROM mine)
     ORDER BY f.n_repositories DESC, f.n_occurrences DESC, f.family_id
     LIMIT $2
 ), spread AS (
@@ -40,18 +45,18 @@ FROM chosen AS f LEFT JOIN spread AS s USING (family_id)
 ORDER BY f.n_repositories DESC, f.n_occurrences DESC, f.family_id
 """
 _TRIVIAL = f"""
+{_HERE}
 SELECT p.pattern_id, p.name, p.language, p.trivial_reason, p.n_lines, p.n_live AS n_occurrences, p.n_repositories
 FROM stemma.patterns AS p
-WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (
-    SELECT o.pattern_id FROM stemma.occurrences AS o WHERE o.repo_id = $1 AND {_STANDS}))
+WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (SELECT pattern_id FROM here))
 ORDER BY p.n_repositories DESC, p.n_live DESC, p.pattern_id
 LIMIT $2
 """
 _LEFT_OUT = f"""
+{_HERE}
 SELECT p.trivial_reason AS reason, count(*) AS n_patterns, sum(p.n_live)::bigint AS n_occurrences
 FROM stemma.patterns AS p
-WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (
-    SELECT o.pattern_id FROM stemma.occurrences AS o WHERE o.repo_id = $1 AND {_STANDS}))
+WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (SELECT pattern_id FROM here))
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 _FAMILY = "SELECT * FROM stemma.families WHERE family_id = $1"
