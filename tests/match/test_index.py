@@ -15,7 +15,7 @@ from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
 from stemma.errors import NotFoundError
 from stemma.match.candidates import sketch
-from stemma.match.index import MAGIC, open_index, path_of, signs_of
+from stemma.match.index import MAGIC, Index, open_index, path_of, rotation_for, signs_of
 from stemma.match.publish import publish_index, read_index
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
@@ -143,10 +143,31 @@ def test_an_index_of_nothing_finds_nothing(database: Database) -> None:
     assert index.nearest(np.ones(0, np.float32), np.ones(0, np.bool_), 5).size == 0
 
 
-def test_signs_are_one_bit_a_dimension_in_whole_words() -> None:
-    signs = signs_of(np.array([[1.0, -1.0, 0.5] + [0.0] * 67]))
+def test_signs_are_one_bit_a_direction_in_whole_words() -> None:
+    signs = signs_of(np.array([[1.0, -1.0, 0.5] + [0.0] * 67]), np.eye(70, dtype=np.float32))
     assert signs.shape == (1, 2)
     assert [int(word).bit_count() for word in signs[0]] == [2, 0]
+
+
+@pytest.mark.parametrize(("dimensions", "bits"), [(384, 384), (256, 512), (1024, 1024), (0, 0)])
+def test_a_rotation_keeps_lengths_and_gives_enough_bits(dimensions: int, bits: int) -> None:
+    rotation = rotation_for(dimensions)
+    assert rotation.shape == (dimensions, bits)
+    first = rotation[:, :dimensions]
+    np.testing.assert_allclose(first @ first.T, np.eye(dimensions), atol=1e-5)
+
+
+def test_the_nearest_of_many_are_found_by_their_signs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stemma.match.index.SIGNED", 4)
+    drawn = np.random.default_rng(1)
+    vectors = drawn.normal(size=(500, 384)).astype(np.float32)
+    vectors[7] = vectors[400] + 0.1 * vectors[3]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rotation = rotation_for(384)
+    empty = read_index(database, None)
+    arrays = {**empty.arrays, "ids": np.zeros((500, 2), np.uint64), "vectors": vectors, "rotation": rotation}
+    arrays |= {"signs": signs_of(vectors, rotation), "has_vector": np.ones(500, np.bool_)}
+    assert Index(arrays, empty.about).nearest(vectors[400], np.ones(500, np.bool_), 2).tolist() == [400, 7]
 
 
 def test_the_index_stands_in_the_data_folder(settings: Settings, tmp_path: Path) -> None:
