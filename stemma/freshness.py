@@ -19,6 +19,7 @@ from stemma.match.matches import matcher_version
 from stemma.quorum.members import open_members
 from stemma.quorum.rule import RULE
 from stemma.quorum.votes import current_version
+from stemma.semantics.patterns import analyser_state
 from stemma.store import marts
 from stemma.store.postgres import Database
 from stemma.track import spool
@@ -39,6 +40,7 @@ def current_inputs(
         "stemma": version("codestemma"),
         "registered": content_id(*sorted(registry.list_repositories(db)["repo_id"])),
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
+        "analyser": analyser_state(settings),
         "quorum": content_id(RULE.version, *(f"{member.name} {current_version(member)}" for member in open_members())),
         "dbt": _folder_digest(dbt_project),
         **store_states(settings, db),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import polars as pl
 
@@ -11,7 +12,8 @@ from stemma.errors import ConfigError
 from stemma.progress import phase
 from stemma.semantics.base import QUESTION, Analyser
 from stemma.semantics.keyness import current_statistics
-from stemma.semantics.offline import OfflineAnalyser
+from stemma.semantics.offline import RULES, OfflineAnalyser
+from stemma.semantics.vocabulary import load_vocabulary
 from stemma.store.postgres import Database
 from stemma.tables import pattern_semantics
 
@@ -82,6 +84,14 @@ def open_analyser(db: Database, settings: Settings) -> Analyser:
 
     key = settings.semantic_api_key.get_secret_value() if settings.semantic_api_key else None
     return HttpAnalyser(outside_url(settings), open_memory(settings), key, Patience(settings.remote_timeout_s))
+
+
+def analyser_state(settings: Settings) -> str:
+    """What the analyses depend on besides patterns and corpus, without what may be a secret; opens nothing."""
+    if settings.semantic_analyser == "offline":
+        return f"offline-{RULES}.{load_vocabulary().version}"
+    parts = urlsplit(outside_url(settings))
+    return f"http {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def outside_url(settings: Settings) -> str:

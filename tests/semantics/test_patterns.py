@@ -16,7 +16,7 @@ from stemma.errors import ConfigError
 from stemma.ids import content_id
 from stemma.semantics.base import ANALYSIS
 from stemma.semantics.keyness import current_statistics, is_due
-from stemma.semantics.patterns import open_analyser, outside_url, update_semantics
+from stemma.semantics.patterns import analyser_state, open_analyser, outside_url, update_semantics
 from stemma.store.postgres import Database
 
 Add = Callable[..., list[str]]
@@ -175,6 +175,15 @@ def test_a_corpus_that_halves_is_counted_again_and_one_that_wavers_is_not() -> N
 @pytest.mark.parametrize("setting", ["http:http://h/x", "http://h/x"])
 def test_an_outside_analyser_is_named_by_its_url(setting: str) -> None:
     assert outside_url(Settings(semantic_analyser=setting)) == "http://h/x"
+
+
+def test_another_analyser_is_news_and_its_secrets_are_no_part_of_that() -> None:
+    offline, one, other = (
+        analyser_state(Settings(semantic_analyser=setting))
+        for setting in ("offline", "http:http://ada:hunter2@h/x?key=hunter3", "http:http://h/y")
+    )
+    assert len({offline, one, other}) == 3
+    assert one == "http http://h/x"
 
 
 @pytest.mark.parametrize("setting", ["hunter2", "htp:hunter2", "online:hunter2"])
