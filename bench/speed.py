@@ -27,6 +27,9 @@ from typing import Any
 from bench.__main__ import RESULTS, ROOT, open_folder
 from bench.trees import Tree, as_clone, change, packages, read_tree
 from bench.watch import Cost, watch
+from stemma.config import Settings
+from stemma.errors import StemmaError
+from stemma.store import embedded
 
 DETECTION = ("matches", "families")
 """Phases that find Type-3 copies and group them; Type-1 and Type-2 are equal ids, found by extraction itself."""
@@ -112,12 +115,10 @@ def stemma(data_dir: Path, *arguments: str) -> Run:
 
 def _postmaster(data_dir: Path) -> int | None:
     """The embedded Postgres of the data folder, once it runs."""
-    for file in data_dir.rglob("postmaster.pid"):
-        try:
-            return int(file.read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            return None
-    return None
+    try:
+        return embedded.status(Settings(data_dir=data_dir)).pid
+    except (OSError, ValueError, StemmaError):  # it is just being made
+        return None
 
 
 def measure(tree: Tree, name: str, *, jscpd: Path | None, with_increment: bool) -> Result:

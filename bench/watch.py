@@ -95,7 +95,7 @@ def _tree(pid: int | None) -> list[psutil.Process]:
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # it has ended, or is no process
         return []
 
 
