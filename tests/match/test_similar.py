@@ -12,19 +12,16 @@ import pytest
 
 from stemma.config import Settings
 from stemma.embed.lexical import LexicalEmbedder
-from stemma.embed.patterns import embed_patterns, refresh_patterns
+from stemma.embed.patterns import embed_patterns
 from stemma.errors import ConfigError, NotFoundError, SourceError
-from stemma.extract.ingest import extract_blobs
-from stemma.git import registry
-from stemma.git.ingest import ingest_history
-from stemma.lineage.occurrences import update_occurrences
+from stemma.match.evidence import NOTE_NO_VECTORS
 from stemma.match.given import read_given
 from stemma.match.index import Index, open_index
-from stemma.match.evidence import NOTE_NO_VECTORS
 from stemma.match.publish import publish_index
 from stemma.match.similar import find_similar
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
+from tests.match.indexed import ingest
 from tests.repositories import GitRepository
 
 PARSE = """
@@ -80,13 +77,7 @@ def repository(make_repository: Callable[[str], GitRepository]) -> GitRepository
 
 @pytest.fixture
 def index(database: Database, settings: Settings, repository: GitRepository) -> Index:
-    settings = settings.model_copy(update={"workers": 1})
-    repo_id = registry.register(database, settings, str(repository.path), name="project", tags=(), team=None)
-    repo = registry.find(database, repo_id)
-    ingest_history(database, settings, repo)
-    extract_blobs(database, settings, repo)
-    update_occurrences(database, repo_id)
-    refresh_patterns(database)
+    ingest(database, settings.model_copy(update={"workers": 1}), repository.path)
     embedder = LexicalEmbedder()
     with open_vectors(settings, embedder) as vectors:
         embed_patterns(database, vectors, embedder)
