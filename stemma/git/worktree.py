@@ -51,7 +51,8 @@ def read_worktree(place: Path) -> Worktree:
     """The files of a checkout or plain folder, ignore lists applied; of a part of it where `place` is one.
 
     In a git checkout those that are tracked or could be (`git ls-files --cached --others --exclude-standard`); in a
-    folder all that its own `.gitignore` and `.stemmaignore` leave. Symbolic links and submodules are not followed.
+    folder, also one that git ignores, all that its own `.gitignore` and `.stemmaignore` leave. Symbolic links and
+    submodules are not followed.
 
     Raises:
         NotFoundError: there is no such place.
@@ -65,6 +66,8 @@ def read_worktree(place: Path) -> Worktree:
     if top.code != 0:
         return _of_folder(folder, place)
     root = Path(top.output.removesuffix("\n")).resolve()
+    if place != root and command.run(None, "check-ignore", "--quiet", str(place), folder=root).code == 0:
+        return _of_folder(folder, place)  # asked for by name, though git leaves it out
     listed = _listed(root, "--cached", "--others", "--exclude-standard")
     files = pl.DataFrame(_regular(root, listed), schema=_FILES, orient="row").unique("path").sort("path")
     return Worktree(root, True, _chosen(root, files, place))

@@ -63,6 +63,12 @@ def test_a_plain_folder_is_read_by_its_own_ignore_lists(tmp_path: Path) -> None:
         since(tmp_path, "HEAD")
 
 
+def test_a_folder_that_git_ignores_is_read_where_it_is_asked_for(repository: GitRepository) -> None:
+    repository.commit(files={"a.py": "1\n", ".gitignore": "out/\n"})
+    repository.write({"out/b.py": "2\n"})
+    assert list(paths(repository.path / "out")) == ["b.py"]
+
+
 def test_a_place_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="nowhere"):
         read_worktree(tmp_path / "nowhere")
