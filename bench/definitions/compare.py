@@ -98,34 +98,37 @@ def _pair(comparison: Comparison, read: Read, theirs: list[Tag] | None) -> None:
             comparison.examples[why].append(f"{read.path}:{case.tag.line} {case.tag.kind} {case.tag.name}")
 
 
-def _left(theirs: list[Tag], ours: list[dict[str, Any]]) -> tuple[list[Tag], list[dict[str, Any]]]:
+def _left(theirs: list[Tag], ours: list[dict[str, Any]]) -> tuple[list[tuple[Tag, bool]], list[dict[str, Any]]]:
     """Those with no definition of the same group and name around their line, and the definitions that none had.
 
-    Each definition is used once, the innermost first.
+    Each definition is used once, the innermost first. With a definition left over goes whether one of its name and
+    line was found.
     """
     by_name: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in ours:
         by_name[group_of(row["kind"]), _key(row["name"])].append(row)
-    left: list[Tag] = []
+    left: list[tuple[Tag, bool]] = []
+    paired: set[tuple[int, str]] = set()
     for tag in theirs:
         candidates = by_name[tag.group, _key(tag.name)]
         around = [row for row in candidates if row["start_line"] <= tag.line <= row["end_line"]]
         if around:
             candidates.remove(max(around, key=lambda row: row["start_line"]))
+            paired.add((tag.line, tag.name))
         else:
-            left.append(tag)
+            left.append((tag, (tag.line, tag.name) in paired))
     return left, [row for rows in by_name.values() for row in rows]
 
 
 def _key(name: str) -> str:
-    """The last part of a name, without blanks and quotes: readers write `operator <<`, `'a'.b` and `A::b` each their way."""
+    """The last part of a name without blanks and quotes: readers write `operator <<` and `A::b` each their way."""
     name = name.replace(" ", "").strip("\"'`")
     for mark in ("::", "."):
         name = name.rpartition(mark)[2] or name
     return name
 
 
-def _cases(left: list[Tag], read: Read, spare: list[dict[str, Any]]) -> list[Case]:
+def _cases(left: list[tuple[Tag, bool]], read: Read, spare: list[dict[str, Any]]) -> list[Case]:
     language = read.extracted.blobs["language"][0]
     name = grammar_of(read.path.name) if language == language_of(read.path.name) else min(LANGUAGES[language].grammars)
     assert name is not None
@@ -139,4 +142,4 @@ def _cases(left: list[Tag], read: Read, spare: list[dict[str, Any]]) -> list[Cas
         head = range(row["start_line"], min(row["start_line"] + HEAD_LINES, row["end_line"] + 1))
         named = next((line for line in head if row["name"] in lines[line - 1]), row["start_line"])
         heads[named].append((row["name"], group_of(row["kind"])))
-    return [Case(tag, grammar, source.text, root, skipped, heads) for tag in left]
+    return [Case(tag, grammar, source.text, root, skipped, heads, is_twice) for tag, is_twice in left]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUNS, HOLDS = "runs", "holds"
-ANONYMOUS = re.compile(r"^((__anon|[Aa]nonymous|anon(Function|Class))\w*|<lambda>)$")
+ANONYMOUS = re.compile(r"^((__anon|[Aa]nonymous|anon(Function|Class))\w*|<lambda>|<anonymous>)$")
 
 # Of each language: the name ctags has for it, and its kinds of what runs and of what holds others.
 CTAGS = {
@@ -32,7 +32,7 @@ CTAGS = {
     "php": ("PHP", "function", "class interface trait"),
     "python": ("Python", "function member", "class"),
     "ruby": ("Ruby", "method singletonMethod", "class module"),
-    "rust": ("Rust", "function method macro", "struct enum interface implementation"),
+    "rust": ("Rust", "function method", "struct enum interface implementation macro"),
 }
 
 

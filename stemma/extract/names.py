@@ -21,12 +21,15 @@ _DOTTED = frozenset(
 )  # their first parts say where from, not what
 _QUALIFIED = frozenset(
     {"qualified_identifier", "scoped_type_identifier", "generic_type", "template_function", "template_type"}
-    | {"pointer_type", "scope_resolution", "user_type"}
+    | {"pointer_type", "reference_type", "scope_resolution", "user_type"}
 )
 _REFERENCES = frozenset({"reference_declarator", "parenthesized_declarator", "attributed_declarator"})
+_NOT_DECLARED = frozenset({"ERROR", "comment", "ms_call_modifier"})
 _CHAIN_LEFT = ("scope", "path", "object", "expression", "operand", "argument", "value")
 _CHAIN_RIGHT = ("name", "property", "field", "attribute", "type")
-_GENERIC = frozenset(["generic_type", "template_type", "template_function", "pointer_type", "parenthesized_type"])
+_GENERIC = frozenset(
+    {"generic_type", "template_type", "template_function", "pointer_type", "reference_type", "parenthesized_type"}
+)
 _FLAT = frozenset({"nested_namespace_specifier", "user_type"})
 _TYPE_ARGUMENTS = frozenset({"type_arguments", "template_argument_list"})
 _MARKED = frozenset({"variable_name", "simple_symbol"})  # PHP's dollar and Ruby's colon say what follows is a name
@@ -65,8 +68,8 @@ def _written(nodes: list[Node], source: bytes) -> list[bytes]:
     if node.type in _DOTTED:
         chain = _chain(node, source)
         return [part for part in chain if _text(part) not in _NOT_OWNERS] or chain[-1:]
-    if node.type in _QUALIFIED:
-        return _chain(node, source)
+    if node.type in _QUALIFIED and (chain := _chain(node, source)):
+        return chain
     text = source[node.start_byte : node.end_byte]
     return [text[1:] if node.type in _MARKED else text.strip(b"\"'`")]
 
@@ -76,7 +79,7 @@ def _declared(node: Node) -> Node | None:
     if node.type == "operator_cast":
         return None
     if node.type in _REFERENCES:
-        return node.named_child(0) if node.named_child_count else None
+        return next((child for child in node.named_children if child.type not in _NOT_DECLARED), None)
     return node.child_by_field_name("declarator")
 
 

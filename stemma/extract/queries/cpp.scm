@@ -1,3 +1,9 @@
+; `class EXPORT A { }`: with a macro before its name, a type is parsed as a function without parameters
+(function_definition type: (class_specifier !body) declarator: (identifier) @name) @class
+(function_definition type: [(struct_specifier !body) (union_specifier !body)] declarator: (identifier) @name) @struct
+; `MACRO namespace a { }`: so is a namespace
+((function_definition declarator: (identifier) @is (ERROR (identifier) @name)) @scope.namespace (#eq? @is "namespace"))
+((function_definition declarator: (identifier) @is) @scope.namespace (#eq? @is "namespace"))
 (function_definition declarator: (_) @name) @function
 (struct_specifier name: (_) @name body: (_)) @struct
 (union_specifier name: (_) @name body: (_)) @struct

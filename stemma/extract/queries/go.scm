@@ -2,6 +2,8 @@
 (method_declaration receiver: (parameter_list (parameter_declaration type: (_) @owner)) name: (field_identifier) @name body: (block)) @method
 (type_spec name: (type_identifier) @name type: (struct_type)) @struct
 (type_spec name: (type_identifier) @name type: (interface_type)) @interface
+(type_alias name: (type_identifier) @name type: (struct_type)) @struct
+(type_alias name: (type_identifier) @name type: (interface_type)) @interface
 (short_var_declaration left: (expression_list . (identifier) @name .) right: (expression_list . (func_literal) @value .)) @function
 (var_spec name: (identifier) @name value: (expression_list . (func_literal) @value .)) @function
 (assignment_statement left: (expression_list . [(identifier) (selector_expression)] @name .) right: (expression_list . (func_literal) @value .)) @function
@@ -10,6 +12,6 @@
 (call_expression function: (_) @owner arguments: (argument_list (func_literal) @closure))
 (func_literal) @closure
 
-(type_declaration . (type_spec) @wrapped .) @wrapper
+(type_declaration . [(type_spec) (type_alias)] @wrapped .) @wrapper
 (var_declaration . (var_spec value: (expression_list . (func_literal) .)) @wrapped .) @wrapper
 (comment) @comment
