@@ -38,6 +38,9 @@ FORGET_OTHER_VERSIONS = """
 WITH stale AS (DELETE FROM stemma.matches WHERE NOT starts_with(matcher_version, $1) RETURNING 1)
 SELECT count(*) AS n FROM stale
 """
+# In the transaction that deletes its matches a pattern is made new again, or a run that cannot go on to match it leaves
+# it without any: where the vector store fails next, patterns of another embedder would count as matched.
+FORGET_WHO_OTHERS_MATCHED = "DELETE FROM stemma.matched_patterns WHERE NOT starts_with(matcher_version, $1)"
 IS_NEW = "coalesce(NOT starts_with(m.matcher_version, $1), true)"
 N_NEW = f"""
 SELECT count(*) AS n FROM stemma.patterns AS p LEFT JOIN stemma.matched_patterns AS m USING (pattern_id)
@@ -78,6 +81,7 @@ def update_matches(db: Database, vectors: Vectors | None, settings: Settings) ->
     with db.transaction() as transaction:
         transaction.execute(FORGET_DEAD)
         n_stale = int(transaction.read(FORGET_OTHER_VERSIONS, [valid])["n"].item())
+        transaction.execute(FORGET_WHO_OTHERS_MATCHED, [valid])
         n_new = int(transaction.read(N_NEW, [valid])["n"].item())
     counts: dict[str, int | str] = {"n_matches": 0, "n_stale": n_stale, "patterns": n_new, "candidates": 0}
     if vectors is None:
