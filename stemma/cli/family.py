@@ -12,7 +12,7 @@ from rich.text import Text
 from stemma.cli import show
 from stemma.config import load_settings
 from stemma.errors import ConfigError
-from stemma.match.explain import ONLY_A, ONLY_B, Explanation, Line, Part, explain_pair
+from stemma.match.explain import SAME, Explanation, Part, explain_pair
 from stemma.match.queries import Family, family
 from stemma.match.skeleton import MAX_MEMBERS, Skeleton, skeleton
 from stemma.store import open_database
@@ -95,7 +95,7 @@ def _print_head(found: Family) -> None:
             (show.plain(facts["name"]), "bold"),
             f"  {facts['language']}, {_count(facts['n_patterns'], 'pattern')} in "
             f"{_count(facts['n_occurrences'], 'place')} of {_count(facts['n_repositories'], 'repository')}{cohesion}\n",
-            (f"family {facts['family_id']}", "dim"),
+            (f"family {facts['family_id']}\n", "dim"),
         ),
         highlight=False,
     )
@@ -105,23 +105,20 @@ def _print_members(found: Family, differences: list[Explanation]) -> None:
     where = pl.format("{} {}", "repository", "path") + pl.format(":{}", "start_line").fill_null("")
     places = found.places.group_by("pattern_id", maintain_order=True).agg(where.alias("place"))
     listed = dict(places.iter_rows())
-    rows = []
+    wide = len(str(len(found.members)))
     for number, row in enumerate(found.members.iter_rows(named=True), start=1):
-        stands = listed.get(row["pattern_id"], [])
-        more = f" and {row['n_live'] - SHOWN_PLACES} more" if row["n_live"] > SHOWN_PLACES else ""
-        rows.append(
-            {
-                "#": str(number),
-                "name": row["name"],
-                "similarity": row["similarity"],
-                "lines": row["n_lines"],
-                "places": ", ".join(stands[:SHOWN_PLACES]) + more,
-                "beside the medoid": "the medoid" if number == 1 else differences[number - 2].text,
-            }
+        stands = listed.get(row["pattern_id"], [])[:SHOWN_PLACES]
+        more = f" and {row['n_live'] - len(stands):,} more" if row["n_live"] > len(stands) else ""
+        near = "the medoid" if number == 1 else f"similarity {show.cell(row['similarity'])}"
+        told = "" if number == 1 else f"\n{' ' * wide}  {show.plain(differences[number - 2].text)}"
+        line = Text.assemble(
+            (f"{number:>{wide}}  ", "bold"),
+            (show.plain(row["name"]), "bold"),
+            f"  {near}, {_count(row['n_lines'], 'line')}: {show.plain(', '.join(stands))}{more}",
+            (told, "dim"),
         )
-    schema = {"similarity": pl.Float64}
-    show.frame(pl.DataFrame(rows, schema_overrides=schema), as_json=False, title="Members")
-    if (n_more := found.facts["n_patterns"] - len(rows)) > 0:
+        show.console.print(line, soft_wrap=True)
+    if (n_more := found.facts["n_patterns"] - len(found.members)) > 0:
         show.console.print(f"{n_more:,} more members are not compared.", style="dim")
 
 
@@ -129,10 +126,10 @@ def _print_skeleton(found: Family, common: Skeleton) -> None:
     if common.n_compared == 1:
         n_texts = found.places["exact_hash"].n_unique()
         show.console.print(
-            f"All its places hold one pattern, in {_count(n_texts, 'text')}: equal up to layout, names and literals.\n"
+            f"\nAll its places hold one pattern, in {_count(n_texts, 'text')}: equal up to layout, names, literals.\n"
         )
     elif common.share_common is not None:
-        show.console.print(f"Common to all: {common.share_common:.0%} of the medoid's tokens.\n", highlight=False)
+        show.console.print(f"\nCommon to all: {common.share_common:.0%} of the medoid's tokens.\n", highlight=False)
     text = Text()
     for piece in common.pieces:
         text.append(f"⟨{piece}⟩", "bold yellow") if isinstance(piece, int) else text.append(show.plain(piece))
@@ -160,18 +157,19 @@ def _fills(fills: tuple[str, ...]) -> Iterator[str | tuple[str, str]]:
 
 
 def _print_beside(difference: Explanation, member: int) -> None:
-    show.console.print(Text.assemble(("- medoid", "red"), "  ", (f"+ member {member}", "green")))
+    show.console.print(Text.assemble("\n", ("- medoid", "red"), "  ", (f"+ member {member}", "green")))
     for line in difference.lines:
-        for mark, parts, colour in (("-", line.a, "red"), ("+", line.b, "green")):
+        if line.kind == SAME and line.b is not None:
+            show.console.print(_row("  ", line.b, ""), soft_wrap=True)
+            continue
+        for mark, parts, colour in (("- ", line.a, "red"), ("+ ", line.b, "green")):
             if parts is not None:
-                show.console.print(_row(line, mark, parts, colour))
+                show.console.print(_row(mark, parts, colour), soft_wrap=True)
 
 
-def _row(line: Line, mark: str, parts: tuple[Part, ...], colour: str) -> Text:
-    whole = colour if line.kind in (ONLY_A, ONLY_B) else ""
+def _row(mark: str, parts: tuple[Part, ...], colour: str) -> Text:
     return Text.assemble(
-        (f"{mark} ", colour),
-        *((show.plain(part.text), f"bold {colour}" if part.is_different else whole) for part in parts),
+        (mark, colour), *((show.plain(part.text), f"bold {colour}" if part.is_different else "") for part in parts)
     )
 
 

@@ -188,8 +188,12 @@ def _whole(text: Text, line: range) -> tuple[Part, ...]:
 
 
 def _parts(text: Text, line: range, other: Text, beside: range, partners: dict[int, int]) -> tuple[Part, ...]:
-    """A line as written, without its comments, told apart by whether the line beside it has the same tokens."""
-    found: list[tuple[str, bool]] = []
+    """A line as written, without its comments, told apart by whether the line beside it has the same tokens.
+
+    Indented as if the definition stood at the margin; how far makes no difference.
+    """
+    indent = text.indent(text.tokens[line.start])[text.margin :]
+    found: list[tuple[str, bool]] = [(indent, False)] if indent.isspace() else []
     room = LINE_CHARS
     for i in line:
         token, partner = text.tokens[i], partners.get(i, -1)

@@ -93,7 +93,9 @@ def _blank(text: Text, before: int, after: int) -> str:
         return ""
     between = text.between(text.tokens[before].end, text.tokens[after].start)
     lines = between.split("\n")
-    return lines[0] if len(lines) == 1 and lines[0].isspace() else "\n" + lines[-1] if len(lines) > 1 else ""
+    if len(lines) == 1:
+        return between if between.isspace() else ""
+    return f"\n{lines[-1][text.margin :]}"
 
 
 def _joined(pieces: Sequence[str | int]) -> list[str | int]:

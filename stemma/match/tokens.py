@@ -53,12 +53,30 @@ class Text:
     source: bytes
     tokens: tuple[Token, ...]
     is_cut: bool
+    has_layout: bool
+    """Its language delimits blocks by indentation."""
 
     @cached_property
     def lines(self) -> tuple[range, ...]:
         """Positions of the tokens of each line that has any: neither blank nor a comment."""
         starts = [i for i, token in enumerate(self.tokens) if not i or token.line != self.tokens[i - 1].line]
         return tuple(range(start, end) for start, end in pairwise([*starts, len(self.tokens)]))
+
+    @cached_property
+    def margin(self) -> int:
+        """How far in the definition stood: its code begins with its first character, but its other lines do not.
+
+        A closing bracket, or what a decorator stands on, is as far in as the definition; a body is a level further.
+        """
+        indents = [self.indent(self.tokens[line.start]) for line in self.lines[1:]]
+        least = min((indent for indent in indents if not indent.strip()), key=len, default="")
+        if not self.has_layout or not self.tokens or self.tokens[0].text == "@":
+            return len(least)
+        return max(len(least) - (1 if least.endswith("\t") else 4), 0)
+
+    def indent(self, token: Token) -> str:
+        """What stands before a token on its line."""
+        return self.between(self.source.rfind(b"\n", 0, token.start) + 1, token.start)
 
     def between(self, start: int, end: int) -> str:
         """The text of the bytes from `start` to `end`."""
@@ -79,7 +97,7 @@ def read(code: str, language: str) -> Text:
         for token in found
         if token.start >= skipped
     ]
-    return Text(source[skipped:], tuple(tokens[:MAX_TOKENS]), len(tokens) > MAX_TOKENS)
+    return Text(source[skipped:], tuple(tokens[:MAX_TOKENS]), len(tokens) > MAX_TOKENS, bool(row and row.blocks))
 
 
 def _parsed(source: bytes, grammars: list[str]) -> Iterator[Token]:

@@ -69,8 +69,8 @@ def test_a_family_is_shown_with_what_its_members_share_and_what_fills_the_holes(
     assert shown.code == 0
     assert f"family {family}" in shown.out
     assert "3 patterns in 4 places of 1 repository, cohesion 0.583" in shown.out
-    assert "alpha one.py, alpha two.py" in shown.out
-    assert "2 of 3 lines alike" in shown.out
+    assert "1  a  the medoid, 3 lines: alpha one.py, alpha two.py\n" in shown.out
+    assert "2  b  similarity 0.9, 3 lines: alpha b.py\n   3 of 3 lines alike; renamed: path->name (2), " in shown.out
     assert "def ⟨1⟩(⟨2⟩):\n    with open(⟨2⟩) as file:\n        return ⟨3⟩" in shown.out
     assert "⟨1⟩ load (1)  fetch (2)  grab (3)" in shown.out
     assert "⟨2⟩ path (1, 3)  name (2)" in shown.out
@@ -94,7 +94,12 @@ def test_colour_is_left_out_where_it_is_not_wanted(stemma: Stemma, family: str) 
 def test_a_member_is_laid_beside_the_medoid(stemma: Stemma, family: str) -> None:
     lines = stemma("diff-family", family, "--member", "2").out.splitlines()
     at = lines.index("- def load(path):")
-    assert lines[at + 1] == "+ def fetch(name):"
+    assert lines[at + 1 : at + 4] == [
+        "+ def fetch(name):",
+        "-     with open(path) as file:",
+        "+     with open(name) as file:",
+    ]
+    assert lines[at + 4] == "          return parse(file)"
     assert lines[at - 1] == "- medoid  + member 2"
 
 

@@ -66,13 +66,13 @@ def test_names_calls_and_literals_are_told_apart() -> None:
 def test_changed_lines_stand_beside_each_other_with_what_differs_marked() -> None:
     assert [shown(line) for line in explain_pair(LOAD, FETCH, "python").lines] == [
         (CHANGED, 'def [load]([path], mode=["r"]):', 'def [fetch]([name], mode=["rb"]):'),
-        (CHANGED, "handle = open([path], mode)", "handle = open([name], mode)"),
-        (SAME, "rows = []", "rows = []"),
-        (SAME, "for line in handle:", "for line in handle:"),
-        (ONLY_B, "", "[if line:]"),
-        (CHANGED, 'rows.append(line[.split(","]))', "rows.append([parse(]line))"),
-        (ONLY_A, "[handle.close()]", ""),
-        (SAME, "return rows", "return rows"),
+        (CHANGED, "    handle = open([path], mode)", "    handle = open([name], mode)"),
+        (SAME, "    rows = []", "    rows = []"),
+        (SAME, "    for line in handle:", "    for line in handle:"),
+        (ONLY_B, "", "        [if line:]"),
+        (CHANGED, '        rows.append(line[.split(","]))', "            rows.append([parse(]line))"),
+        (ONLY_A, "    [handle.close()]", ""),
+        (SAME, "    return rows", "    return rows"),
     ]
 
 

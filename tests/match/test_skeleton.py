@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,22 @@ def test_equal_members_have_no_hole() -> None:
     found = skeleton("def f(x):\n    return x\n", ["def f(x):  # same\n    return x\n"], "python")
     assert found.pieces == ("def f(x):\n    return x",)
     assert (found.holes, found.share_common) == ((), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("python", "def f(x):\n            if x:\n                return x\n            return 1\n"),
+        ("python", "@cached\n        def f(x):\n            return x\n"),
+        ("java", "int f(int x) {\n            return x;\n        }"),
+        ("go", "func f(x int) int {\n\t\treturn x\n\t}"),
+    ],
+)
+def test_a_method_is_shown_at_the_margin(language: str, code: str) -> None:
+    (shown,) = skeleton(code, [code], language).pieces
+    first, *rest = str(shown).split("\n")
+    assert first[0] != " "
+    assert min(len(line) - len(line.lstrip()) for line in rest) == (4 if code.startswith("def") else 0)
 
 
 def test_what_only_others_have_is_a_hole_too() -> None:
