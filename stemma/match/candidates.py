@@ -190,7 +190,7 @@ class Fingerprints:
         keys = (groups << bits | next_values >> max(_HASH_BITS - bits, 0)) << _ROW_BITS | places
         keys.sort()
         self._frequent = keys & _ROW_MASK
-        self._frequent_group = keys >> _ROW_BITS + bits
+        self._frequent_group = (keys >> _ROW_BITS + bits).astype(np.int32)
         self._frequent_batch = self._batches[self._frequent]
         new = np.flatnonzero(self._frequent_batch >= 0)
         asking = self._frequent[new]
@@ -207,9 +207,10 @@ class Fingerprints:
         starts = _starts(found)
         n_shared = np.diff(starts, append=len(found))
         found = found[starts]
-        a, b = self._row_at[found >> _ROW_BITS], self._row_at[found & _ROW_MASK]
-        is_enough = n_shared >= SHARED * np.minimum(self._sizes[a], self._sizes[b])
-        a, b = a[is_enough], b[is_enough]
+        least = (SHARED * self._sizes[self._row_at]).astype(np.float32)
+        a, b = found >> _ROW_BITS, found & _ROW_MASK
+        is_enough = n_shared >= np.minimum(least[a], least[b])
+        a, b = self._row_at[a[is_enough]], self._row_at[b[is_enough]]
         return np.minimum(a, b), np.maximum(a, b)
 
     def _by_rare(self, batch: int) -> Iterator[Keys]:

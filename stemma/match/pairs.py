@@ -151,9 +151,9 @@ def matching(
         "semantic": cosine(contents, pairs.a, pairs.b),
     }
     measures = {
-        "structural": lambda pairs: aligned(contents, pairs.a, pairs.b),
         "fingerprint": lambda pairs: jaccard(contents.windows, pairs.a, pairs.b),
         "lexical": lambda pairs: jaccard(contents.words, pairs.a, pairs.b),
+        "structural": lambda pairs: aligned(contents, pairs.a, pairs.b),
     }
     for measured in (None, *measures):
         if measured:
