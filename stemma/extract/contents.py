@@ -15,7 +15,7 @@ import numpy.typing as npt
 from stemma.extract.definitions import Definition
 from stemma.extract.facts import Facts, facts
 from stemma.extract.grammars import Grammar, ParseTimeout
-from stemma.extract.normal_form import Sequences, exact_hash
+from stemma.extract.normal_form import Sequences, exact_hash, has_loose_ends
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import Inner, Place, Walk
 
@@ -86,11 +86,12 @@ def contents(
         VOCABULARY.forget()
     if CACHE.generation != VOCABULARY.generation:
         CACHE.clear()
-    keys = []
+    keys: list[_Key] = []
+    is_loose = has_loose_ends(text)
     for definition in definitions:
         if is_late():
             raise ParseTimeout
-        exact = exact_hash(text[definition.start_byte : definition.outer.end_byte])
+        exact = exact_hash(text[definition.start_byte : definition.outer.end_byte], is_loose=is_loose)
         keys.append((grammar.language.name, definition.node.kind_id, definition.node.has_error, exact))
     known = [CACHE.get(key) for key in keys]
     if None in known:

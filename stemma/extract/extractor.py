@@ -5,10 +5,12 @@ Where the contents come from and the columns go lives in `ingest`.
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +74,22 @@ _Found = tuple[Definition, Content]
 def extract(files: Sequence[File], limits: Limits) -> Extracted:
     """Read a batch of files. No file can fail it: what cannot be read has status `skipped` and a reason."""
     rows = _Rows()
-    for file in files:
-        _extract_file(file, limits, rows)
+    with _uncollected():
+        for file in files:
+            _extract_file(file, limits, rows)
     return rows.columns()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles: reading makes none, and the search took a twentieth of the time, among 100,000 nodes."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def crashed(files: Sequence[File]) -> Extracted:

@@ -21,11 +21,13 @@ MAX_NAMES = 1_000
 """Calls and names of one definition beyond these are left out: a table of data is not read name by name."""
 _PATTERN_NODES = 200
 _CACHED_CALLEES = 50_000
+_CACHED_LISTS = 20_000
 _TYPE_ARGUMENTS = re.compile(rb"(::)?<[^<>()]*>")
 _PATH = re.compile(rb"(?:[\w$@\x80-\xff]+[!?]?\s*(?:\?\.|\.|::|->|\\)\s*)*[\w$@~\x80-\xff]+[!?]?\s*$")
 _OWN_MEMBER = re.compile(rb"(?:\$?this|self|cls)\s*(?:\.|->|::)\s*#?\$?[\w\x80-\xff]+$")
+_DEFAULT = re.compile(rb"(?:case\s+)?_\s*(?:=>|:|->)|else\s*->|default\b")  # a case that is taken when no other is
+_DEFAULT_BYTES = 40
 _GROUP = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(slots=True)
@@ -74,11 +76,21 @@ def imported(nodes: Iterable[Node], source: bytes) -> list[str]:
     return sorted({bounded_name(b" ".join(name.split())) for name in written if name})
 
 
+def note(rule: Rule, node: Node, *, grammar: Grammar, source: bytes, gathered: Gathered) -> None:
+    """Note what a node tells by its rule."""
+    if rule.is_decision and not _DEFAULT.match(source, node.start_byte, node.start_byte + _DEFAULT_BYTES):
+        gathered.n_decisions += 1
+    if rule.called:
+        _called(rule, node, source, gathered.calls)
+    if rule.bound:
+        _bound_names(grammar, rule, node, source, gathered.names)
+
+
 # --- calls -----------------------------------------------------------------------------------------------------
 
 
-def called(rule: Rule, node: Node, source: bytes, calls: list[bytes]) -> None:
-    """Note what a call calls, as it is written from the first of the rule's fields to the end of the last."""
+def _called(rule: Rule, node: Node, source: bytes, calls: list[bytes]) -> None:
+    """What a call calls, as it is written from the first of the rule's fields to the end of the last."""
     start = end = -1
     for part in rule.called:
         if (child := node.child_by_field_id(part)) is not None:
@@ -108,7 +120,7 @@ _CALLEES = _Callees()
 # --- names -----------------------------------------------------------------------------------------------------
 
 
-def bound_names(grammar: Grammar, rule: Rule, node: Node, source: bytes, names: list[bytes]) -> None:
+def _bound_names(grammar: Grammar, rule: Rule, node: Node, source: bytes, names: list[bytes]) -> None:
     """Note the names a node binds: those in the pattern, and a member only where it is one of `this` or `self`."""
     for part in rule.bound:
         for child in node.children_by_field_id(part):
@@ -152,8 +164,42 @@ def _children(grammar: Grammar, node: Node) -> list[Node]:
 
 def parameters(grammar: Grammar, source: bytes, node: Node) -> list[str]:
     """Names of a definition's parameters, its receiver first; a pattern gives all its names."""
+    if grammar.parameters:
+        return _names_of(grammar, source, _parameters_inside(grammar, node))
+    fields = grammar.fields
+    holder: Node | None = node
+    for _ in range(_PATTERN_NODES):
+        if holder is None:
+            break
+        if given := _first(holder, fields.parameters):
+            receiver = _first(holder, fields.receiver)
+            own = _listed(grammar, source, given)
+            return [*_listed(grammar, source, receiver), *own] if receiver else own
+        if one := _first(holder, fields.parameter):
+            return _names_of(grammar, source, [one])
+        holder = _first(holder, fields.function)
+    return []
+
+
+def _listed(grammar: Grammar, source: bytes, node: Node) -> list[str]:
+    """The names in a list of parameters; many lists are alike."""
+    key = (grammar.language.name, source[node.start_byte : node.end_byte])
+    if (known := _PARAMETERS.get(key)) is not None:
+        return known
+    found = _names_of(grammar, source, node.named_children)
+    if len(_PARAMETERS) >= _CACHED_LISTS:
+        _PARAMETERS.clear()
+    if len(key[1]) <= CALLEE_BYTES:
+        _PARAMETERS[key] = found
+    return found
+
+
+_PARAMETERS: dict[tuple[str, bytes], list[str]] = {}
+
+
+def _names_of(grammar: Grammar, source: bytes, nodes: Iterable[Node]) -> list[str]:
     found: list[bytes] = []
-    for parameter in _parameter_nodes(grammar, node):
+    for parameter in nodes:
         kind = parameter.kind_id
         if kind in grammar.receivers:
             found.append(b"self")
@@ -162,23 +208,6 @@ def parameters(grammar: Grammar, source: bytes, node: Node) -> list[str]:
         else:
             found += _in_pattern(grammar, parameter, source)
     return [bounded_name(name) for name in found[:MAX_NAMES]]
-
-
-def _parameter_nodes(grammar: Grammar, node: Node) -> list[Node]:
-    if grammar.parameters:
-        return _parameters_inside(grammar, node)
-    fields = grammar.fields
-    holder: Node | None = node
-    for _ in range(_PATTERN_NODES):
-        if holder is None:
-            break
-        if given := _first(holder, fields.parameters):
-            receiver = _first(holder, fields.receiver)
-            return [*(receiver.named_children if receiver else ()), *given.named_children]
-        if one := _first(holder, fields.parameter):
-            return [one]
-        holder = _first(holder, fields.function)
-    return []
 
 
 def _parameters_inside(grammar: Grammar, node: Node) -> list[Node]:
@@ -190,7 +219,10 @@ def _parameters_inside(grammar: Grammar, node: Node) -> list[Node]:
 
 
 def _first(node: Node, fields: tuple[int, ...]) -> Node | None:
-    return next((child for part in fields if (child := node.child_by_field_id(part)) is not None), None)
+    for part in fields:
+        if (child := node.child_by_field_id(part)) is not None:
+            return child
+    return None
 
 
 # --- modifiers -------------------------------------------------------------------------------------------------
@@ -204,11 +236,13 @@ def _modifiers(grammar: Grammar, source: bytes, definition: Definition) -> list[
         end = max(lead, definition.outer.start_byte)
         before = source[definition.start_byte : min(end, definition.start_byte + 1_000)].decode("utf-8", "replace")
         head = f"{before} {head}"
-    for _ in range(4):
-        if "(" not in head and "[" not in head:
-            break
-        head = _GROUP.sub(" ", head)
-    found = dict.fromkeys(word for word in _WORD.findall(head) if word in grammar.language.modifiers)
+    found: dict[str, None] = {}
+    if grammar.modifiers.search(head):
+        for _ in range(4):
+            if "(" not in head and "[" not in head:
+                break
+            head = _GROUP.sub(" ", head)
+        found = dict.fromkeys(grammar.modifiers.findall(head))
     if definition.is_test and definition.kind != "closure":
         found["test"] = None
     return list(found)

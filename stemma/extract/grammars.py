@@ -44,6 +44,8 @@ class Rule:
     """What a node tells besides its tokens; fields are ids of the grammar's."""
 
     is_decision: bool = False
+    callee: int = 0
+    """Field of what is called, of a node that tells nothing else."""
     called: tuple[int, ...] = ()
     bound: tuple[int, ...] = ()
     is_member: bool = False
@@ -79,6 +81,7 @@ class Grammar:
     parameters: frozenset[int]
     receivers: frozenset[int]
     fields: Fields
+    modifiers: re.Pattern[str]
     lead_in: re.Pattern[str]
     deprecation_marks: re.Pattern[str]
     deprecation_notes: re.Pattern[str]
@@ -129,10 +132,14 @@ def load(name: str) -> Grammar:
     query = files("stemma.extract").joinpath("queries", f"{row.name}.scm").read_text("utf-8")
     kinds = _Kinds(grammar)
     statement_lists, blocks, terminated = map(kinds.named, (row.statement_lists, row.blocks, row.terminated))
-    joined = kinds.named(row.joined)
+    joined, kept_commas, declaring = (
+        kinds.named(row.joined),
+        kinds.named(row.kept_commas),
+        kinds.whose("^(abstract_)?reference_declarator|ref_qualifier"),
+    )
     rules = _rules(row, kinds)
     actions = {kind: _action(row, kinds, kind) for kind in kinds.all}
-    for kind in (*rules, *statement_lists, *blocks, *joined):
+    for kind in (*rules, *statement_lists, *blocks, *joined, *terminated, *kept_commas, *declaring):
         if actions[kind] == PLAIN:
             actions[kind] = SPECIAL
     return Grammar(
@@ -148,11 +155,11 @@ def load(name: str) -> Grammar:
         terminated=terminated,
         blocks=blocks,
         closing=blocks | terminated,
-        kept_commas=kinds.named(row.kept_commas),
+        kept_commas=kept_commas,
         joined=joined,
         pieces=frozenset(kind for kind, text in kinds.all.items() if text in row.pieces),
         markup=kinds.named(row.markup),
-        declaring=kinds.whose("declarator|qualifier"),
+        declaring=declaring,
         identifiers=kinds.named(row.identifiers),
         patterns=kinds.whose(_PATTERN_WORDS),
         pairs=kinds.named(["pair_pattern"]),
@@ -167,6 +174,7 @@ def load(name: str) -> Grammar:
             parameters=kinds.fields(["parameters"]),
             parameter=kinds.fields(["parameter"]),
         ),
+        modifiers=re.compile(rf"\b(?:{'|'.join(sorted(row.modifiers)) or '(?!)'})\b"),
         lead_in=re.compile(row.lead_in),
         deprecation_marks=re.compile(row.deprecation_marks),
         deprecation_notes=re.compile(row.deprecation_notes),
@@ -203,15 +211,13 @@ def _rules(row: Language, kinds: _Kinds) -> dict[int, Rule]:
     calls = {kind: fields for name, fields in row.calls.items() for kind in kinds.named([name])}
     bindings = {kind: field for name, field in row.bindings.items() for kind in kinds.named([name])}
     members = {kind: field for name, field in row.member_bindings.items() for kind in kinds.named([name])}
-    return {
-        kind: Rule(
-            is_decision=kind in decisions,
-            called=kinds.fields(calls.get(kind, "").split()),
-            bound=kinds.fields((bindings.get(kind) or members.get(kind, "")).split()),
-            is_member=kind in members,
-        )
-        for kind in {*decisions, *calls, *bindings, *members}
-    }
+    rules = {}
+    for kind in {*decisions, *calls, *bindings, *members}:
+        called = kinds.fields(calls.get(kind, "").split())
+        bound = kinds.fields((bindings.get(kind) or members.get(kind, "")).split())
+        is_simple = len(called) == 1 and not bound and kind not in decisions
+        rules[kind] = Rule(kind in decisions, called[0] if is_simple else 0, called, bound, kind in members)
+    return rules
 
 
 def _action(row: Language, kinds: _Kinds, kind: int) -> int:  # noqa: PLR0911 - one line a case

@@ -52,9 +52,14 @@ _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it lose
 _NEVER: Final = np.iinfo(np.int64).max
 
 
-def exact_hash(text: bytes) -> str:
-    """Hash of the exact text."""
-    if b"\r" in text or b" \n" in text or b"\t\n" in text or b"\f\n" in text or b"\v\n" in text:
+def has_loose_ends(text: bytes) -> bool:
+    """Whether a line of a text ends with space, or otherwise than with LF."""
+    return b"\r" in text or b" \n" in text or b"\t\n" in text or b"\f\n" in text or b"\v\n" in text
+
+
+def exact_hash(text: bytes, *, is_loose: bool = True) -> str:
+    """Hash of the exact text; `is_loose` is false of a part of a text without loose ends."""
+    if is_loose and has_loose_ends(text):
         text = _LAYOUT.sub(b"\n", text)
     return content_id(text.rstrip())
 

@@ -31,6 +31,9 @@ _FUNCTIONS = frozenset({"function", "method", "constructor"})
 def is_generated(text: bytes) -> bool:
     """Whether a comment at the head of a file says that a program wrote it."""
     head = text[:GENERATED_BYTES]
+    lower = head.lower()
+    if b"generated" not in lower and b"do not " not in lower:
+        return False
     return any(
         _COMMENT_LINE.match(head, head.rfind(b"\n", 0, mark.start()) + 1) is not None
         for mark in _GENERATED.finditer(head)
@@ -47,10 +50,11 @@ def trivial_reason(kind: str, content: Content, *, in_generated: bool = False) -
     """
     if len(content.tokens) < TRIVIAL_TOKENS:
         return "tiny"
-    if kind in _FUNCTIONS and (reason := _shape(content)) is not None:
-        return reason
-    if content.facts.complexity == 1 and not content.facts.calls and _is_table(content.structure):
-        return "data"
+    if content.facts.complexity == 1 and len(content.facts.calls) <= 2:  # `super().__init__()`
+        if kind in _FUNCTIONS and (reason := _shape(content)) is not None:
+            return reason
+        if not content.facts.calls and _is_table(content.structure):
+            return "data"
     return "generated" if in_generated else None
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 from tree_sitter import Node
 
-from stemma.extract.facts import Gathered, bound_names, called
+from stemma.extract.facts import CALLEE_BYTES, Gathered, note
 from stemma.extract.grammars import (
     CLOSER,
     DECISION,
@@ -35,7 +35,7 @@ _COMMA, _SEMICOLON, _OPEN, _CLOSE = map(VOCABULARY.mark, (",", ";", "{", "}"))
 _ENDS = frozenset({_SEMICOLON, _OPEN, BETWEEN})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inner:
     """A definition inside one that is walked: its key, its name, and its tokens where they are known already."""
 
@@ -71,6 +71,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._actions = self.grammar.actions
+        self._literals = {kind: VOCABULARY.literals(text) for kind, text in self.grammar.placeholders.items()}
         self._inner: dict[int, Inner] = {}
         self._begins: dict[int, Inner] = {}  # by its first attribute, where that stands outside its node
 
@@ -105,11 +106,11 @@ class Walk:
         actions, marks, lists, blocks = self._actions, grammar.marks, grammar.statement_lists, grammar.blocks
         closing, kept_commas, joined, rules = grammar.closing, grammar.kept_commas, grammar.joined, grammar.rules
         names, rare, strings = VOCABULARY.names, VOCABULARY.rare, VOCABULARY.literals(STRING)
-        inner, begins = self._inner, self._begins
-        cursor = root.walk()
+        inner, begins, literals = self._inner, self._begins, self._literals
+        cursor: Any = root.walk()
         descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
-        emit = tokens.append
-        kinds = [-1]  # of the nodes above this one
+        kinds = [-1]  # of the nodes above this one; 0 is one about which there is nothing to remember
+        emit, push, pop = tokens.append, kinds.append, kinds.pop
         around: list[tuple[int, Place, Gathered]] = []  # (depth, what is inside, facts of what is around it)
         outside = facts  # of the definition whose attributes were met last
         is_listing = False  # the node above is a list of statements
@@ -118,7 +119,7 @@ class Walk:
             if self.is_late():
                 raise ParseTimeout
             for _ in _ROUND:
-                node = cast(Node, cursor.node)
+                node = cursor.node
                 kind = node.kind_id
                 action = actions[kind]
                 if action >= 0:
@@ -127,7 +128,7 @@ class Walk:
                     emit(names[source[node.start_byte : node.end_byte]])
                 elif action == PLAIN:
                     if descend():
-                        kinds.append(kind)
+                        push(0)
                         is_listing = False
                         continue
                     if text := source[node.start_byte : node.end_byte]:
@@ -154,15 +155,15 @@ class Walk:
                         tokens += known
                     else:
                         if (rule := rules.get(kind)) is not None:
-                            facts.n_decisions += rule.is_decision
-                            if rule.called:
-                                called(rule, node, source, facts.calls)
-                            if rule.bound:
-                                bound_names(grammar, rule, node, source, facts.names)
+                            if rule.callee:
+                                if (child := node.child_by_field_id(rule.callee)) is not None:
+                                    facts.calls.append(source[child.start_byte : child.end_byte][-CALLEE_BYTES:])
+                            else:
+                                note(rule, node, grammar=grammar, source=source, gathered=facts)
                         if kind in blocks:
                             emit(_OPEN)
                         if descend():
-                            kinds.append(kind)
+                            push(kind)
                             is_listing = kind in lists
                             continue
                         if kind in blocks:
@@ -182,7 +183,7 @@ class Walk:
                     text = source[node.start_byte : node.end_byte]
                     if kind in grammar.markup:
                         text = b" ".join(text.split())
-                    emit(VOCABULARY.literals(grammar.placeholders[kind])[text])
+                    emit(literals[kind][text])
                 elif action == DECISION:
                     emit(marks[kind])
                     if kinds[-1] not in grammar.declaring:
@@ -201,25 +202,26 @@ class Walk:
                         emit(strings[text])
                         string, string_end = text, len(tokens)
                     if action == INTERPOLATED and descend():
-                        kinds.append(kind)
+                        push(0)
                         is_listing = False
                         continue
                 if is_listing and action != CLOSER and tokens[-1] not in _ENDS:
                     emit(_SEMICOLON)
                 while not advance():
-                    kind = kinds.pop()
-                    if not kinds:
-                        return
+                    if kind := pop():
+                        if not kinds:
+                            return
+                        if kind in closing:
+                            if kind in blocks:
+                                emit(_CLOSE)
+                            if kind in grammar.terminated and tokens[-1] != _SEMICOLON:
+                                emit(_SEMICOLON)
+                        if around and around[-1][0] == len(kinds):
+                            _, place, facts = around.pop()
+                            place.end = len(tokens)
                     ascend()
-                    if kind in closing:
-                        if kind in blocks:
-                            emit(_CLOSE)
-                        if kind in grammar.terminated and tokens[-1] != _SEMICOLON:
-                            emit(_SEMICOLON)
-                    while around and around[-1][0] == len(kinds):
-                        _, place, facts = around.pop()
-                        place.end = len(tokens)
-                    is_listing = kinds[-1] in lists
+                    above = kinds[-1]
+                    is_listing = above > 0 and above in lists
                     if is_listing and tokens[-1] not in _ENDS:
                         emit(_SEMICOLON)
 
