@@ -1,7 +1,8 @@
 """The `stemma` command: thin, one module a group of commands. What a command does lives in the domain rooms.
 
 Exit codes: 0 done, 1 unforeseen failure, 2 wrong usage or setting, 3 a repository or file cannot be read,
-4 a store refuses, 5 a blocking gate stopped the run, 6 another process is at work, 7 not found, 130 interrupted.
+4 a store refuses, 5 a blocking gate stopped the run or `clones --fail-on` found too many, 6 another process is at work,
+7 not found, 130 interrupted.
 """
 
 from __future__ import annotations

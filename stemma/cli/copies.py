@@ -29,6 +29,7 @@ from stemma.errors import ConfigError, GateError, NotFoundError, StemmaError
 if TYPE_CHECKING:
     from stemma.embed.base import Embedder
     from stemma.match.clones import Clones, Wanted
+    from stemma.match.given import Given
     from stemma.match.index import Index
 
 PLACES_SHOWN, MEMBERS_SHOWN, FILES_SHOWN = 3, 10, 10
@@ -42,7 +43,7 @@ def similar(
         float | None, typer.Option("--min-score", min=0, max=1, help="Least score, 0 to 1; by default the calibrated.")
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language of the code, where its name does not tell.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what differs, line by line.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show line by line what differs.")] = False,
     as_json: show.Json = False,
 ) -> None:
     """Copies of a piece of code among all that is indexed, whether or not it is indexed itself."""
@@ -62,6 +63,8 @@ def similar(
         return
     empty = f"No copy of it among {len(index):,} patterns indexed {index.about['built_at']}."
     show.frame(_shown(rows), as_json=False, title=f"Copies of {show.plain(target)}", empty=empty)
+    if explain:
+        _explain(index, given, rows)
 
 
 def _index(settings: Settings) -> tuple[Index, str | None]:
@@ -92,6 +95,26 @@ def _embedder(settings: Settings, index: Index) -> Embedder | None:
         told = f"Compared without vectors: the index holds those of {index.about['embedder']}, not {embedder.name}."
         show.errors.print(show.plain(f"{told} Run: stemma run"), style="dim", markup=False, highlight=False)
     return embedder
+
+
+def _explain(index: Index, given: Given, rows: pl.DataFrame) -> None:
+    """The lines of each row's pattern that are not those of the definition."""
+    from stemma.match.explain import SAME, explain_pair
+
+    definitions = given.definitions.join(given.patterns.select("pattern_id", "code"), on="pattern_id")
+    code_of = dict(definitions.select("ordinal", "code").iter_rows())
+    for row in rows.iter_rows(named=True):
+        at = index.row_of(row["pattern_id"])
+        if at is None:
+            continue
+        place = row["places"][0]
+        head = f"{row['clone_type']}  {place['repository']}/{place['path']}:{place['start_line']}"
+        show.console.print(Text.assemble("\n", (show.plain(head), "bold"), "  ", show.plain(row["why"])))
+        for line in explain_pair(code_of[row["ordinal"]], index.codes[at], row["language"]).lines:
+            for mark, parts, colour in (("-", line.a, "red"), ("+", line.b, "green")):
+                if line.kind != SAME and parts is not None:
+                    text = "".join(part.text for part in parts)
+                    show.console.print(Text(f"{mark} {show.plain(text)}", colour), soft_wrap=True)
 
 
 def _shown(rows: pl.DataFrame) -> pl.DataFrame:
@@ -166,6 +189,7 @@ def clones(
         with_tests=include_tests,
         with_trivial=include_trivial,
         threshold=settings.match_threshold if min_score is None else min_score,
+        weights=settings.match_weights,
     )
     categories = {"source"} | ({"vendored"} if include_vendored else set())
     categories |= {"generated", "minified"} if include_generated else set()
@@ -200,6 +224,8 @@ def _find(
 
     is_semantic = SEMANTIC in wanted.types
     embedder = open_embedder(settings) if is_semantic else None
+    if embedder is not None:
+        _check_semantic(settings, embedder)
     with _progress():
         tree = read_worktree(path)
         new_lines = None if new_since is None else lines_since(tree, new_since)
@@ -208,6 +234,18 @@ def _find(
         found = find_clones(checkout, wanted, new_lines=new_lines, embedder=embedder)
     unread = pl.DataFrame({"path": tree.unreadable, "reason": ["permission denied"] * len(tree.unreadable)}, _PROBLEM)
     return replace(found, problems=pl.concat([found.problems, unread])), tree.files.height - kept.height
+
+
+def _check_semantic(settings: Settings, embedder: Embedder) -> None:
+    """Say where nothing would be found, for nobody knows from which likeness on code means the same."""
+    from stemma.match.calibration import calibration
+
+    rule = calibration().semantic
+    if settings.match_weights is None and (rule is None or rule.embedder != embedder.name):
+        raise ConfigError(
+            f"Matches in meaning are not calibrated for the embedder {embedder.name}.",
+            "Leave out --semantic, or set match_weights and match_threshold.",
+        )
 
 
 _PROBLEM = {"path": pl.String, "reason": pl.String}

@@ -7,6 +7,7 @@ Which files are read is said in `stemma.git.worktree`, how in `stemma.extract.ch
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +24,8 @@ from stemma.match.pairs import find_matches
 from stemma.progress import phase
 
 TYPES = TYPE_1, TYPE_2, TYPE_3, SEMANTIC = "type-1", "type-2", "type-3", "semantic"
-NEIGHBOURS, MIN_COSINE, QUERIES = 10, 0.5, 1_000
+NEIGHBOURS, MIN_COSINE = 10, 0.5
+COSINES = 16_000_000  # in memory at once: 64 MB
 
 # Where tests stand, by folder or by file name, in the languages Stemma reads.
 _TEST_PATHS = re.compile(
@@ -48,6 +50,8 @@ class Wanted:
     with_trivial: bool = False
     threshold: float | None = None
     """Least score of Type-3 and semantic matches; None: the calibrated one."""
+    weights: Mapping[str, float] | None = None
+    """Of the components of a match; None: the calibrated ones."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +159,19 @@ def _matched(live: pl.DataFrame, wanted: Wanted, embedder: Embedder | None) -> p
     """The pairs of different patterns that match (a, b, score, clone_type), rows of `live`."""
     if wanted.types.isdisjoint((TYPE_3, SEMANTIC)):
         return pl.DataFrame(schema={"a": pl.Int64, "b": pl.Int64, "score": pl.Float64, "clone_type": pl.String})
-    matrix = near = None
+    matrix = near = name = None
     with phase("match", total=len(live), unit="patterns") as progress:
         if SEMANTIC in wanted.types and embedder is not None:
-            matrix = embedder.embed(pattern_texts(live))
+            name, matrix = embedder.name, embedder.embed(pattern_texts(live))
             near = _near(live, matrix)
-        found = find_matches(live.select(_PATTERN), threshold=wanted.threshold, matrix=matrix, near=near)
+        found = find_matches(
+            live.select(_PATTERN),
+            threshold=wanted.threshold,
+            weights=wanted.weights,
+            matrix=matrix,
+            embedder=name,
+            near=near,
+        )
         progress.advance(len(live))
     row = live.select("pattern_id").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     return (
@@ -178,8 +189,9 @@ def _near(live: pl.DataFrame, matrix: NDArray[np.float32]) -> tuple[NDArray[np.i
     for rows in live.select(row=pl.int_range(pl.len()), scope=scopes).filter(present(matrix)).partition_by("scope"):
         at = rows["row"].to_numpy()
         k = min(NEIGHBOURS, len(at) - 1)
-        for start in range(0, len(at) if k else 0, QUERIES):
-            block = at[start : start + QUERIES]
+        n_rows = max(1, COSINES // len(at))
+        for start in range(0, len(at) if k else 0, n_rows):
+            block = at[start : start + n_rows]
             cosines = matrix[block] @ matrix[at].T
             cosines[np.arange(len(block)), np.arange(start, start + len(block))] = -1  # not with itself
             nearest = np.argpartition(cosines, -k, axis=1)[:, -k:]

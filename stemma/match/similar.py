@@ -34,6 +34,7 @@ FOUND = pl.Schema(
     {
         "definition": pl.String(),
         "line": pl.Int32(),
+        "ordinal": pl.Int32(),
         "clone_type": pl.String(),
         **{name: kind for name, kind in SCHEMA.items() if name != "clone_type"},
         "pattern_id": pl.String(),
@@ -78,7 +79,9 @@ def find_similar(
     """
     asked = _Asked(index, given, embedder)
     found = asked.pairs()
-    scored = compare(asked.frame, found.a, found.b, matrix=asked.matrix, weights=weights)
+    scored = compare(
+        asked.frame, found.a, found.b, matrix=asked.matrix, embedder=index.about["embedder"], weights=weights
+    )
     scored = scored.with_columns(
         definition=pl.Series(found.a), row=pl.Series(asked.rows[found.b]), is_equal=pl.Series(found.is_equal)
     )
@@ -215,6 +218,7 @@ def _row(index: Index, definition: _Place, hit: dict[str, Any], places: list[_Pl
         **{name: hit[name] for name in SCHEMA},
         "definition": definition["qualified_name"],
         "line": definition["start_line"],
+        "ordinal": definition["ordinal"],
         "clone_type": clone_type,
         "pattern_id": index.pattern_id(row),
         "language": index.about["languages"][index.arrays["language"][row]],

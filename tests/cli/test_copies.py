@@ -123,6 +123,9 @@ def test_similar_asks_postgres_where_there_is_no_index_and_says_so(
     assert "type-2" in first.out
     assert "project/a.py:2 parse_header" in first.out
     publish_index(database, None, settings)
+    differs = ask(stemma, RENAMED, "--explain").out.splitlines()
+    assert {"- def read_field(row, separator):", "+ def parse_header(line, separator):"} <= set(differs)
+    assert not any("return name" in line for line in differs)  # the same in both
     second = ask(stemma, RENAMED, "--json")
     assert (second.code, second.err) == (0, "")
     (row,) = second.json

@@ -158,8 +158,8 @@ def test_code_that_only_means_the_same_is_found_where_it_is_asked_for(find: Find
     return {word: words.count(word) for word in sorted(distinct, key=len) if len(word) > 0}
 """
     files: dict[str, str | bytes] = {"a.py": loop, "b.py": comprehension}
-    wanted = Wanted(types=frozenset({"type-3", "semantic"}), threshold=0.35)
-    assert told(find(files, Wanted(threshold=0.35))) == []
+    wanted = Wanted(types=frozenset({"type-3", "semantic"}), threshold=0.3, weights={"semantic": 1.0})
+    assert told(find(files, wanted)) == []
     assert told(find(files, wanted, embedder=LexicalEmbedder())) == [("semantic", ["a.py", "b.py"])]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
 from stemma.errors import NotFoundError
 from stemma.match.candidates import sketch
-from stemma.match.index import MAGIC, Index, open_index, path_of, rotation_for, signs_of
+from stemma.match.index import MAGIC, Index, open_index, path_of, rotation_for, signs_of, write_index
 from stemma.match.publish import publish_index, read_index
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
@@ -97,6 +98,17 @@ def test_what_a_killed_build_left_behind_is_removed(database: Database, settings
     left.write_bytes(b"half")
     publish_index(database, None, settings)
     assert not left.exists()
+
+
+def test_two_that_publish_at_once_take_turns(
+    database: Database, settings: Settings, three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr("stemma.match.publish.write_index", lambda *both: (made.append(1), write_index(*both))[1])
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: publish_index(database, None, settings)["index_bytes"], range(4)))
+    assert sorted(count > 0 for count in counts) == [False, False, False, True]  # the others find it made
+    assert (len(made), len(open_index(settings))) == (1, 3)
 
 
 def test_a_full_disk_leaves_the_former_index(
