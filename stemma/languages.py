@@ -65,7 +65,10 @@ class Language:
     lost_in: frozenset[str] = frozenset()
     """Kinds no `function_definition` stands in: found there, the parser had lost its way in what is around it."""
     calls: dict[str, str] = _field(default_factory=dict)
-    """Nodes that call -> the fields, from first to last, in which what they call is written."""
+    """Nodes that call -> the fields, from first to last, in which what they call is written.
+
+    Where the grammar has no field for it, here and below: `1` is the first node inside, `<` what is written before.
+    """
     decisions: frozenset[str] = frozenset()
     """Nodes that each add a way through; tokens, where no named node bears the name."""
     bindings: dict[str, str] = _field(default_factory=dict)
@@ -368,7 +371,7 @@ LANGUAGES: dict[str, Language] = {
         Language(
             name="csharp",
             suffixes=_suffixes(csharp=".cs .csx"),
-            identifiers=_words("identifier"),
+            identifiers=_words("identifier implicit_parameter"),
             literals=_literals(
                 number="integer_literal real_literal",
                 string="string_literal verbatim_string_literal raw_string_literal",
@@ -384,6 +387,25 @@ LANGUAGES: dict[str, Language] = {
             ),
             interpolated=_words("interpolated_string_expression"),
             kept_commas=_words("array_rank_specifier"),
+            calls={"invocation_expression": "function", "object_creation_expression": "type"},
+            decisions=_words(
+                "if for foreach while case catch && || ?? conditional_expression switch_expression_arm when_clause"
+            ),
+            bindings={
+                "variable_declarator": "name",
+                "foreach_statement": "left",
+                "catch_declaration": "name",
+                "property_declaration": "name",
+                "enum_member_declaration": "name",
+                "declaration_pattern": "name",
+                "declaration_expression": "name",
+            },
+            parameters=_words("parameter implicit_parameter"),
+            imports="(using_directive !name [(identifier) (qualified_name)] @import)",
+            modifiers=_words(
+                "public protected private internal abstract static readonly async virtual override sealed partial "
+                "const extern unsafe volatile required file"
+            ),
             deprecation_marks=r"\[\s*(System\.)?Obsolete\b",
             test_names=r"^(Test[A-Z]\w*|\w+Tests?)$",
             test_marks=r"\[\s*([\w.]+\.)?(Test|TestCase|TestMethod|Fact|Theory|DataTestMethod|TestFixture|TestClass)\b",
@@ -407,6 +429,17 @@ LANGUAGES: dict[str, Language] = {
                 "program body_statement block_body then else ensure begin do begin_block end_block "
                 "parenthesized_statements"
             ),
+            calls={"call": "receiver method"},
+            decisions=_words(
+                "if elsif unless while until for when in_clause rescue conditional if_modifier unless_modifier "
+                "while_modifier until_modifier rescue_modifier && || and or"
+            ),
+            bindings={"assignment": "left", "operator_assignment": "left", "for": "pattern", "exception_variable": "1"},
+            imports="""
+            ((call !receiver method: (identifier) @is arguments: (argument_list . (string) @import))
+              (#any-of? @is "require" "require_relative" "load"))
+            """,
+            modifiers=_words("private protected public private_class_method public_class_method module_function"),
             lead_in=r"^\s*(private|protected|public|private_class_method|public_class_method|module_function)\s+$",
             deprecation_marks=r"^\s*deprecate\b",
             deprecation_notes=r"@deprecated\b",
@@ -424,6 +457,28 @@ LANGUAGES: dict[str, Language] = {
             pieces=_words('string_content escape_sequence heredoc_start heredoc_end " <<<'),
             markup=_words("text"),
             interpolated=_words("encapsed_string heredoc shell_command_expression"),
+            calls={"arguments": "<"},
+            decisions=_words(
+                "if elseif for foreach while case_statement catch && || and or ?? conditional_expression "
+                "match_conditional_expression"
+            ),
+            bindings={
+                "assignment_expression": "left",
+                "reference_assignment_expression": "left",
+                "property_element": "name",
+                "property_promotion_parameter": "name",
+                "const_element": "1",
+                "static_variable_declaration": "name",
+                "catch_clause": "name",
+                "enum_case": "name",
+            },
+            imports="""
+            (namespace_use_declaration (namespace_use_clause . [(qualified_name) (name)] @import))
+            (namespace_use_declaration (namespace_name) @import)
+            [(include_expression (string) @import) (include_once_expression (string) @import)
+             (require_expression (string) @import) (require_once_expression (string) @import)]
+            """,
+            modifiers=_words("abstract final public protected private static readonly"),
             deprecation_marks=r"#\[\s*\\?Deprecated\b",
             deprecation_notes=r"@deprecated\b",
             test_names=r"^(test([A-Z_]\w*)?|\w+Test(Case)?|it|describe)$",
@@ -432,7 +487,7 @@ LANGUAGES: dict[str, Language] = {
         Language(
             name="kotlin",
             suffixes=_suffixes(kotlin=".kt .kts"),
-            identifiers=_words("simple_identifier type_identifier interpolated_identifier"),
+            identifiers=_words("simple_identifier type_identifier interpolated_identifier label"),
             literals=_literals(
                 number="integer_literal long_literal hex_literal bin_literal unsigned_literal real_literal",
                 char="character_literal",
@@ -444,6 +499,23 @@ LANGUAGES: dict[str, Language] = {
             statement_lists=_words("source_file statements class_body enum_class_body import_list"),
             terminated=_words("when_entry"),
             joined=_words("getter setter"),
+            calls={"call_suffix": "<", "constructor_invocation": "1"},
+            decisions=_words(
+                "if_expression for_statement while_statement do_while_statement when_entry catch_block "
+                "conjunction_expression disjunction_expression elvis_expression"
+            ),
+            bindings={
+                "variable_declaration": "1",
+                "class_parameter": "1",
+                "enum_entry": "1",
+                "catch_block": "1",
+            },
+            parameters=_words("parameter class_parameter parameter_with_optional_type variable_declaration"),
+            imports="(import_header (identifier) @import)",
+            modifiers=_words(
+                "public private protected internal open abstract final sealed override data inner inline suspend "
+                "operator infix tailrec external lateinit const companion vararg expect actual annotation"
+            ),
             deprecation_marks=r"@(kotlin\.)?Deprecated\b",
             deprecation_notes=r"@deprecated\b",
             test_names=r"^(test[A-Z_]\w*|\w+Tests?|Test[A-Z]\w*)$",
@@ -462,6 +534,26 @@ LANGUAGES: dict[str, Language] = {
             pieces=_words('line_str_text multi_line_str_text str_escaped_char raw_str_part raw_str_end_part " """'),
             interpolated=_words("line_string_literal multi_line_string_literal raw_string_literal"),
             statement_lists=_words("source_file statements class_body enum_class_body protocol_body computed_property"),
+            calls={"call_suffix": "<", "constructor_suffix": "<"},
+            decisions=_words(
+                "if_statement guard_statement for_statement while_statement repeat_while_statement switch_entry "
+                "catch_block ternary_expression conjunction_expression disjunction_expression nil_coalescing_expression"
+            ),
+            bindings={
+                "property_declaration": "name",
+                "for_statement": "item",
+                "if_statement": "bound_identifier",
+                "guard_statement": "bound_identifier",
+                "while_statement": "bound_identifier",
+                "enum_entry": "name",
+            },
+            member_bindings={"assignment": "target"},
+            parameters=_words("parameter lambda_parameter"),
+            imports="(import_declaration (identifier) @import)",
+            modifiers=_words(
+                "public private internal fileprivate open static final override mutating nonmutating async throws "
+                "rethrows convenience required lazy weak indirect dynamic"
+            ),
             deprecation_marks=r"@available\s*\([^)]*\bdeprecated\b",
             deprecation_notes=r"(?m)^- [Dd]eprecated\b",
             test_names=r"^(test([A-Z_]\w*)?|\w+Tests?)$",
@@ -480,6 +572,27 @@ LANGUAGES: dict[str, Language] = {
             pieces=_words("escape_sequence \" ' \"\"\" ''' r\" r' r\"\"\" r'''"),
             interpolated=_words("string_literal"),
             kept_commas=_words("record_literal record_type record_pattern"),
+            calls={"argument_part": "<", "new_expression": "1", "const_object_expression": "1"},
+            decisions=_words(
+                "if for while switch_statement_case switch_expression_case catch_clause conditional_expression "
+                "if_null_expression logical_and_expression logical_or_expression"
+            ),
+            bindings={
+                "initialized_variable_definition": "name",
+                "initialized_identifier": "1",
+                "static_final_declaration": "1",
+                "for_loop_parts": "name",
+                "catch_parameters": "1",
+                "enum_constant": "name",
+                "variable_pattern": "name",
+            },
+            parameters=_words("formal_parameter"),
+            imports="""
+            (import_specification (configurable_uri) @import)
+            (library_export (configurable_uri) @import)
+            (part_directive (uri) @import)
+            """,
+            modifiers=_words("abstract static external factory const final late async base interface sealed covariant"),
             deprecation_marks=r"@[Dd]eprecated\b",
             deprecation_notes=r"@deprecated\b",
             test_names=r"^(test|testWidgets|group)$",
