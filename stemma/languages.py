@@ -88,6 +88,7 @@ class Language:
     deprecation_notes: str = r"(?!)"
     """In the docstring or leading comment."""
     test_names: str = r"(?!)"
+    """In the name; of a function without one, in what it is handed to, with a bracket after it: `it(`."""
     test_marks: str = r"(?!)"
     """In the decorators, attributes or signature."""
     upgrades: tuple[str, str] | None = _field(default=None)
@@ -153,7 +154,7 @@ _C_BINDINGS = {
     "for_range_loop": "declarator",
 }
 _JS_EXPORT = r"export\s+(default\s+)?(declare\s+)?$"
-_JS_TEST = r"^(test([_A-Z0-9]\w*)?|\w+[Tt]est)$"
+_JS_TEST = r"^(test([_A-Z0-9]\w*)?|\w+[Tt]est)$|^(test|it|describe|suite|specify)\($"
 
 LANGUAGES: dict[str, Language] = {
     language.name: language
@@ -443,7 +444,7 @@ LANGUAGES: dict[str, Language] = {
             lead_in=r"^\s*(private|protected|public|private_class_method|public_class_method|module_function)\s+$",
             deprecation_marks=r"^\s*deprecate\b",
             deprecation_notes=r"@deprecated\b",
-            test_names=r"^(test_\w*[?!]?|Test[A-Z]\w*|\w+(Test|Spec)|it|describe|context|specify)$",
+            test_names=r"^(test_\w*[?!]?|Test[A-Z]\w*|\w+(Test|Spec))$|^(test|it|describe|context|specify|scenario)\($",
         ),
         Language(
             name="php",
@@ -481,7 +482,7 @@ LANGUAGES: dict[str, Language] = {
             modifiers=_words("abstract final public protected private static readonly"),
             deprecation_marks=r"#\[\s*\\?Deprecated\b",
             deprecation_notes=r"@deprecated\b",
-            test_names=r"^(test([A-Z_]\w*)?|\w+Test(Case)?|it|describe)$",
+            test_names=r"^(test([A-Z_]\w*)?|\w+Test(Case)?)$|^(test|it|describe)\($",
             test_marks=r"#\[\s*([\w\\]+\\)?Test\b",
         ),
         Language(
@@ -595,7 +596,7 @@ LANGUAGES: dict[str, Language] = {
             modifiers=_words("abstract static external factory const final late async base interface sealed covariant"),
             deprecation_marks=r"@[Dd]eprecated\b",
             deprecation_notes=r"@deprecated\b",
-            test_names=r"^(test|testWidgets|group)$",
+            test_names=r"^(test|testWidgets|group)\($",
         ),
     )
 }

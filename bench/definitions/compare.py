@@ -107,9 +107,10 @@ def _left(theirs: list[Tag], ours: list[dict[str, Any]]) -> tuple[list[tuple[Tag
     by_name: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in ours:
         by_name[group_of(row["kind"]), _key(row["name"])].append(row)
+    starts = {row["start_line"] for row in ours}
     left: list[tuple[Tag, bool]] = []
     paired: set[tuple[int, str]] = set()
-    for tag in theirs:
+    for tag in sorted(theirs, key=lambda tag: tag.line not in starts):
         candidates = by_name[tag.group, _key(tag.name)]
         around = [row for row in candidates if row["start_line"] <= tag.line <= row["end_line"]]
         if around:

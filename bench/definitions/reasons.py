@@ -35,10 +35,27 @@ _USES = _words(
     "lambda_parameters navigation_expression navigation_suffix call_suffix parameter class_parameter argument_list "
     "infix_expression user_type field_initializer value_argument generic_name indexing_suffix"
 )
-_ASSIGNMENTS = frozenset({"pair", "variable_declarator", "assignment_expression", "field_definition"})
+_ASSIGNMENTS = frozenset(
+    {"pair", "variable_declarator", "assignment_expression", "augmented_assignment_expression", "field_definition"}
+)
 _NAMED_EXPRESSIONS = frozenset({"function_expression", "generator_function", "class"})
 _KEYWORDS = frozenset(
-    {"case", "catch", "if", "for", "while", "switch", "new", "extends", "as", "typeof", "else", "return", "function"}
+    {
+        "case",
+        "catch",
+        "delete",
+        "if",
+        "for",
+        "while",
+        "switch",
+        "new",
+        "extends",
+        "as",
+        "typeof",
+        "else",
+        "return",
+        "function",
+    }
 )
 _FUNCTIONS = _words(
     "function_expression arrow_function generator_function lambda_expression anonymous_function lambda_literal "
@@ -73,7 +90,7 @@ class Case:
         if self.root is None:
             return None
         name = re.escape(self.tag.name.encode().rpartition(b".")[2].rpartition(b"::")[2])
-        found = re.search(rb"(?<!\w)" + name + rb"(?!\w)", self.line)
+        found = re.search(rb"(?<![\w$])" + name + rb"(?![\w$])", self.line)
         column = found.start() if found else len(self.line) - len(self.line.lstrip())
         point = (self.tag.line - 1, column)
         return self.root.descendant_for_point_range(point, point)
@@ -199,6 +216,10 @@ def _use(case: Case) -> bool:
     return is_read and any(node.type == "member_expression" for node in case.above[1:3])
 
 
+def _misread(case: Case) -> bool:
+    return case.grammar.language.name in ("c", "cpp") and case.root is not None and case.root.has_error
+
+
 RULES: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("the file was not read", _not_read),
     ("a keyword: not a definition", _keyword),
@@ -217,4 +238,5 @@ RULES: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("a function put under a computed name", _computed_name),
     ("in a syntax error", _in_a_syntax_error),
     ("a call, a parameter or a type: not a definition", _use),
+    ("taken for something else, in a file with syntax errors", _misread),
 )

@@ -205,7 +205,7 @@ def _describe(
     head_end = body.start_byte if body is not None else item.outer.end_byte
     head = source[first.start_byte : min(head_end, first.start_byte + _HEAD_BYTES)].decode("utf-8", "replace")
     docstring = (_python_docstring(body, source) if grammar.blocks else None) or comment
-    tested = item.name[0] if kind == "closure" else item.name[-1]  # `it("sells", () => ...)` is a test by its callee
+    tested = f"{item.name[0]}(" if kind == "closure" else item.name[-1]  # `it("sells", () => ...)`: by what is called
     return Definition(
         node=item.node,
         outer=item.outer,

@@ -5,6 +5,7 @@ Which nodes are captured is said by `queries/<language>.scm`; how the parts of n
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tree_sitter import Node
@@ -23,6 +24,8 @@ _QUALIFIED = frozenset(
     {"qualified_identifier", "scoped_type_identifier", "generic_type", "template_function", "template_type"}
     | {"pointer_type", "reference_type", "scope_resolution", "user_type"}
 )
+_PATHS = frozenset({"directly_assignable_expression", "attribute", "selector_expression", "field_expression"})
+_PATH_MARKS = re.compile(rb"\s*(?:[?!]?\.|->)\s*")
 _REFERENCES = frozenset({"reference_declarator", "parenthesized_declarator", "attributed_declarator"})
 _NOT_DECLARED = frozenset({"ERROR", "comment", "ms_call_modifier"})
 _CHAIN_LEFT = ("scope", "path", "object", "expression", "operand", "argument", "value")
@@ -68,6 +71,9 @@ def _written(nodes: list[Node], source: bytes) -> list[bytes]:
     if node.type in _DOTTED:
         chain = _chain(node, source)
         return [part for part in chain if _text(part) not in _NOT_OWNERS] or chain[-1:]
+    if node.type in _PATHS:
+        written = _PATH_MARKS.split(source[node.start_byte : node.end_byte])
+        return [part for part in written if _text(part) not in _NOT_OWNERS] or written[-1:]
     if node.type in _QUALIFIED and (chain := _chain(node, source)):
         return chain
     text = source[node.start_byte : node.end_byte]

@@ -1,5 +1,6 @@
 ; `struct EXPORT a { }`: with a macro before its name, a type is parsed as a function without parameters
 (function_definition type: [(struct_specifier !body) (union_specifier !body)] declarator: (identifier) @name) @struct
+((function_definition (ERROR (identifier) @is) declarator: (identifier) @name) @struct (#any-of? @is "struct" "union"))
 (function_definition declarator: (_) @name) @function
 (struct_specifier name: (_) @name body: (_)) @struct
 (union_specifier name: (_) @name body: (_)) @struct

@@ -1,6 +1,8 @@
 ; `class EXPORT A { }`: with a macro before its name, a type is parsed as a function without parameters
 (function_definition type: (class_specifier !body) declarator: (identifier) @name) @class
 (function_definition type: [(struct_specifier !body) (union_specifier !body)] declarator: (identifier) @name) @struct
+((function_definition (ERROR (identifier) @is) declarator: (identifier) @name) @struct (#any-of? @is "struct" "union"))
+((function_definition (ERROR (identifier) @is) declarator: (identifier) @name) @class (#eq? @is "class"))
 ; `MACRO namespace a { }`: so is a namespace
 ((function_definition declarator: (identifier) @is (ERROR (identifier) @name)) @scope.namespace (#eq? @is "namespace"))
 ((function_definition declarator: (identifier) @is) @scope.namespace (#eq? @is "namespace"))

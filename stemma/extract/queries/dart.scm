@@ -14,9 +14,9 @@
 ((function_signature name: (identifier) @name) @head . (function_body) @function @body)
 ((getter_signature name: (identifier) @name) @head . (function_body) @function @body)
 ((setter_signature name: (identifier) @name) @head . (function_body) @function @body)
-(initialized_variable_definition name: (identifier) @name value: (function_expression) @value) @function
-(initialized_identifier (identifier) @name (function_expression) @value) @function
-(static_final_declaration (identifier) @name (function_expression) @value) @function
+(initialized_variable_definition name: (identifier) @name value: (function_expression body: (_) @body) @value) @function
+(initialized_identifier (identifier) @name (function_expression body: (_) @body) @value) @function
+(static_final_declaration (identifier) @name (function_expression body: (_) @body) @value) @function
 
 (class_definition name: (identifier) @name body: (_) @body) @class
 (class_definition (mixin_application_class (identifier) @name)) @class
