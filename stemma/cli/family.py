@@ -15,6 +15,7 @@ from stemma.errors import ConfigError
 from stemma.match.explain import SAME, Explanation, Part, explain_pair
 from stemma.match.queries import Family, family
 from stemma.match.skeleton import MAX_MEMBERS, Skeleton, skeleton
+from stemma.match.texts import texts_of
 from stemma.store import open_database
 
 MAX_PLACES = 1_000
@@ -26,16 +27,20 @@ FILL_CHARS = 60
 def diff_family(
     reference: Annotated[str, typer.Argument(metavar="FAMILY", help="Family id, or its first 6 digits or more.")],
     member: Annotated[
-        int | None, typer.Option("--member", min=2, help="Show this member beside the medoid, line by line.")
+        int | None, typer.Option("--member", min=2, help="Show this member beside the first, line by line.")
     ] = None,
     as_json: show.Json = False,
 ) -> None:
     """What the members of a family share, and where they differ: its skeleton, with what fills each hole."""
-    with open_database(load_settings()) as database:
+    settings = load_settings()
+    with open_database(settings) as database:
         found = family(database, reference, max_members=MAX_MEMBERS, max_places=MAX_PLACES)
+        if found.has_one_pattern:
+            texts = texts_of(database, settings, found.facts["medoid_pattern_id"], most=MAX_MEMBERS)
+            found = found if texts.is_empty() else found.by_text(texts)
     codes, language = found.members["code"].to_list(), found.facts["language"]
     if member is not None and member > len(codes):
-        raise ConfigError(f"The family has members 1 to {len(codes)} to show, not {member}.", "1 is the medoid.")
+        raise ConfigError(f"There are members 1 to {len(codes)} to show, not {member}.", "1 is the medoid.")
     differences = [explain_pair(codes[0], code, language) for code in codes[1:]]
     common = skeleton(codes[0], codes[1:], language)
     if as_json:
@@ -50,11 +55,11 @@ def diff_family(
 
 
 def _document(found: Family, common: Skeleton, differences: list[Explanation]) -> dict[str, Any]:
-    places = found.places.partition_by("pattern_id", as_dict=True, include_key=False)
+    places = found.places.partition_by("member", as_dict=True, include_key=False)
     members = [
         {
             **row,
-            "places": places[row["pattern_id"],].to_dicts() if (row["pattern_id"],) in places else [],
+            "places": places[row["member"],].to_dicts() if (row["member"],) in places else [],
             "difference": None if not number else _told(differences[number - 1]),
         }
         for number, row in enumerate(found.members.drop("code").iter_rows(named=True))
@@ -64,7 +69,8 @@ def _document(found: Family, common: Skeleton, differences: list[Explanation]) -
     return {
         **found.facts,
         "members": members,
-        "n_members_left_out": found.facts["n_patterns"] - len(members),
+        "members_are": "texts" if found.has_one_pattern else "patterns",
+        "n_members_left_out": _n_left_out(found),
         "skeleton": {
             "pieces": pieces,
             "holes": holes,
@@ -103,13 +109,13 @@ def _print_head(found: Family) -> None:
 
 def _print_members(found: Family, differences: list[Explanation]) -> None:
     where = pl.format("{} {}", "repository", "path") + pl.format(":{}", "start_line").fill_null("")
-    places = found.places.group_by("pattern_id", maintain_order=True).agg(where.alias("place"))
+    places = found.places.group_by("member", maintain_order=True).agg(where.alias("place"))
     listed = dict(places.iter_rows())
     wide = len(str(len(found.members)))
     for number, row in enumerate(found.members.iter_rows(named=True), start=1):
-        stands = listed.get(row["pattern_id"], [])[:SHOWN_PLACES]
-        more = f" and {row['n_live'] - len(stands):,} more" if row["n_live"] > len(stands) else ""
-        near = "the medoid" if number == 1 else f"similarity {show.cell(row['similarity'])}"
+        stands = listed.get(row["member"], [])[:SHOWN_PLACES]
+        more = f" and {row['n_places'] - len(stands):,} more" if row["n_places"] > len(stands) else ""
+        near = _nearness(number, row["similarity"], has_one_pattern=found.has_one_pattern)
         told = "" if number == 1 else f"\n{' ' * wide}  {show.plain(differences[number - 2].text)}"
         line = Text.assemble(
             (f"{number:>{wide}}  ", "bold"),
@@ -118,18 +124,28 @@ def _print_members(found: Family, differences: list[Explanation]) -> None:
             (told, "dim"),
         )
         show.console.print(line, soft_wrap=True)
-    if (n_more := found.facts["n_patterns"] - len(found.members)) > 0:
+    if n_more := _n_left_out(found):
         show.console.print(f"{n_more:,} more members are not compared.", style="dim")
 
 
+def _nearness(number: int, similarity: float | None, *, has_one_pattern: bool) -> str:
+    if has_one_pattern:
+        return "one pattern"
+    return "the medoid" if number == 1 else f"similarity {show.cell(similarity)}"
+
+
+def _n_left_out(found: Family) -> int:
+    every = found.places["exact_hash"].n_unique() if found.has_one_pattern else int(found.facts["n_patterns"])
+    return max(every - len(found.members), 0)
+
+
 def _print_skeleton(found: Family, common: Skeleton) -> None:
-    if common.n_compared == 1:
-        n_texts = found.places["exact_hash"].n_unique()
-        show.console.print(
-            f"\nAll its places hold one pattern, in {_count(n_texts, 'text')}: equal up to layout, names, literals.\n"
-        )
-    elif common.share_common is not None:
-        show.console.print(f"\nCommon to all: {common.share_common:.0%} of the medoid's tokens.\n", highlight=False)
+    if found.has_one_pattern:
+        n_texts = _count(found.places["exact_hash"].n_unique(), "text")
+        show.console.print(f"\nAll its places hold one pattern, in {n_texts}: equal up to layout, names, literals.")
+    if common.share_common is not None:
+        told = f"\nCommon to all: {common.share_common:.0%} of the tokens of the first.\n"
+        show.console.print(told, highlight=False)
     text = Text()
     for piece in common.pieces:
         text.append(f"⟨{piece}⟩", "bold yellow") if isinstance(piece, int) else text.append(show.plain(piece))
@@ -157,7 +173,7 @@ def _fills(fills: tuple[str, ...]) -> Iterator[str | tuple[str, str]]:
 
 
 def _print_beside(difference: Explanation, member: int) -> None:
-    show.console.print(Text.assemble("\n", ("- medoid", "red"), "  ", (f"+ member {member}", "green")))
+    show.console.print(Text.assemble("\n", ("- member 1", "red"), "  ", (f"+ member {member}", "green")))
     for line in difference.lines:
         if line.kind == SAME and line.b is not None:
             show.console.print(_row("  ", line.b, ""), soft_wrap=True)

@@ -65,7 +65,7 @@ SELECT family_id, name FROM stemma.families WHERE family_id >= $1 AND family_id 
 ORDER BY 1 LIMIT {MAX_CANDIDATES + 1}
 """
 _MEMBERS = """
-SELECT p.pattern_id, p.name, p.kind, p.n_lines, p.n_live, p.code, m.similarity, m.joined_at,
+SELECT p.pattern_id AS member, p.name, p.kind, p.n_lines, p.n_live AS n_places, p.code, m.similarity, m.joined_at,
        p.pattern_id = f.medoid_pattern_id AS is_medoid
 FROM stemma.family_members AS m JOIN stemma.families AS f USING (family_id) JOIN stemma.patterns AS p USING (pattern_id)
 WHERE m.family_id = $1
@@ -73,7 +73,7 @@ ORDER BY is_medoid DESC, m.similarity DESC NULLS LAST, p.n_live DESC, p.pattern_
 LIMIT $2
 """
 _PLACES = f"""
-SELECT o.pattern_id, r.name AS repository, o.path, o.qualified_name, s.start_line, s.end_line, o.exact_hash
+SELECT o.pattern_id AS member, r.name AS repository, o.path, o.qualified_name, s.start_line, s.end_line, o.exact_hash
 FROM stemma.family_members AS m
 JOIN stemma.occurrences AS o ON o.pattern_id = m.pattern_id AND {_STANDS}
 JOIN stemma.repositories AS r USING (repo_id)
@@ -112,15 +112,32 @@ class Family:
 
     Attributes:
         facts: its row of `families`.
-        members: pattern_id, name, kind, n_lines, n_live, code, similarity, joined_at, is_medoid; the medoid first, then
-            by similarity.
-        places: pattern_id, repository, path, qualified_name, start_line, end_line (null where the file at the head no
+        members: member (pattern id), name, kind, n_lines, n_places, code, similarity, joined_at, is_medoid; the medoid
+            first, then by similarity.
+        places: member, repository, path, qualified_name, start_line, end_line (null where the file at the head no
             longer holds the text), exact_hash.
     """
 
     facts: dict[str, Any]
     members: pl.DataFrame
     places: pl.DataFrame
+
+    @property
+    def has_one_pattern(self) -> bool:
+        return bool(self.facts["n_patterns"] == 1)
+
+    def by_text(self, texts: pl.DataFrame) -> Family:
+        """A family of one pattern with its texts (exact_hash, code) for members, the most frequent first."""
+        places = self.places.with_columns(member="exact_hash")
+        members = (
+            self.members.drop("member", "code", "n_places", "n_lines", "is_medoid")
+            .join(texts.rename({"exact_hash": "member"}), how="cross")
+            .join(places.group_by("member").agg(n_places=pl.len()), on="member", how="left")
+            .with_columns(n_lines=pl.col("code").str.count_matches("\n") + 1, n_places=pl.col("n_places").fill_null(0))
+            .sort("n_places", "member", descending=[True, False])
+            .with_columns(is_medoid=pl.int_range(pl.len()) == 0)
+        )
+        return Family(self.facts, members, places)
 
 
 def family(db: Database, reference: str, *, max_members: int, max_places: int) -> Family:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,17 @@ import polars as pl
 import pytest
 
 from stemma import tables
+from stemma.config import Settings
+from stemma.embed.patterns import refresh_patterns
+from stemma.extract.ingest import extract_blobs
+from stemma.git import registry
+from stemma.git.fetch import refresh
+from stemma.git.ingest import ingest_history
+from stemma.lineage.occurrences import update_occurrences
 from stemma.match.families import update_families
 from stemma.store.postgres import Database
 from tests.cli.conftest import Stemma
+from tests.repositories import GitRepository
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 CODES = {
@@ -100,7 +109,7 @@ def test_a_member_is_laid_beside_the_medoid(stemma: Stemma, family: str) -> None
         "+     with open(name) as file:",
     ]
     assert lines[at + 4] == "          return parse(file)"
-    assert lines[at - 1] == "- medoid  + member 2"
+    assert lines[at - 1] == "- member 1  + member 2"
 
 
 def test_json_has_members_places_and_holes(stemma: Stemma, family: str) -> None:
@@ -116,12 +125,39 @@ def test_json_has_members_places_and_holes(stemma: Stemma, family: str) -> None:
     assert told["skeleton"]["pieces"][1] == {"hole": 1}
 
 
-def test_one_pattern_in_several_places_has_no_hole(stemma: Stemma, database: Database, family: str) -> None:
+def test_one_pattern_whose_repository_cannot_be_read_is_shown_by_one_of_its_texts(
+    stemma: Stemma, database: Database, family: str
+) -> None:
     database.execute("DELETE FROM stemma.matches")
     update_families(database)
     shown = stemma("diff-family", database.read("SELECT family_id FROM stemma.families")["family_id"].item()).out
     assert "All its places hold one pattern, in 2 texts" in shown
     assert "⟨" not in shown
+
+
+def test_copies_of_one_pattern_differ_in_the_names_that_their_repository_holds(
+    stemma: Stemma, database: Database, settings: Settings, make_repository: Callable[[str], GitRepository]
+) -> None:
+    """Type-2: the texts are read from the repository, for the database holds but one of them."""
+    body = "def {}({}):\n    with open({}) as file:\n        return [line.split(',') for line in file]\n"
+    repository = make_repository("beta")
+    repository.commit(files={"a.py": body.format("load", "path", "path"), "b.py": body.format("fetch", "at", "at")})
+    registry.register(database, settings, str(repository.path))
+    repo = registry.find(database, "beta", settings)
+    refresh(database, settings, repo)
+    ingest_history(database, settings, repo)
+    extract_blobs(database, settings, repo)
+    update_occurrences(database, repo.repo_id)
+    refresh_patterns(database)
+    update_families(database)
+    family = database.read("SELECT family_id FROM stemma.families")["family_id"].item()
+    told = stemma("diff-family", family, "--json").json
+    assert told["members_are"] == "texts"
+    assert sorted(place["path"] for member in told["members"] for place in member["places"]) == ["a.py", "b.py"]
+    assert [set(hole["fills"]) for hole in told["skeleton"]["holes"]] == [{"load", "fetch"}, {"path", "at"}]
+    shown = stemma("diff-family", family).out
+    assert "All its places hold one pattern, in 2 texts" in shown
+    assert "def ⟨1⟩(⟨2⟩):\n    with open(⟨2⟩) as file:" in shown
 
 
 @pytest.mark.parametrize("reference", ["0" * 32, "000000"])
