@@ -1,4 +1,4 @@
-"""The different texts of one pattern, read from the repositories in which they stand: by names and literals they differ.
+"""The different texts of one pattern, read from the repositories they stand in: by names and literals they differ.
 
 The text of one of them is in `patterns`; what is told of the differences lives in `skeleton` and `explain`.
 """
