@@ -12,6 +12,7 @@ import json
 import sysconfig
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -67,7 +68,7 @@ class Cohesion:
 class Truth:
     """True scores of pairs of live patterns: that of the match, or else computed as the matcher would."""
 
-    def __init__(self, database: Database, vectors: Vectors) -> None:
+    def __init__(self, database: Database, vectors: Vectors | None) -> None:
         self._database, self._vectors = database, vectors
         self.live = database.read(LIVE).with_row_index("row")
         with (
@@ -100,12 +101,17 @@ class Truth:
         wanted = self.live[rows].select("pattern_id").with_row_index("row")
         with self._database.transaction() as transaction, transaction.staged("wanted", wanted) as name:
             patterns = transaction.read(CONTENTS.format(name))
-        matrix = np.zeros((len(rows), self._vectors.dimensions), np.float32)
-        known, found = self._vectors.fetch(wanted["pattern_id"].to_list())
-        place = dict(zip(wanted["pattern_id"], range(len(rows)), strict=True))
-        matrix[[place[pattern_id] for pattern_id in known]] = found
+        matrix = None if self._vectors is None else self._matrix(self._vectors, wanted["pattern_id"])
         scores = compare(patterns, at[: len(a)], at[len(a) :], matrix=matrix)["score"]
         return scores.cast(pl.Float64).fill_null(0).to_numpy()
+
+    @staticmethod
+    def _matrix(vectors: Vectors, ids: pl.Series) -> NDArray[np.float32]:
+        matrix = np.zeros((len(ids), vectors.dimensions), np.float32)
+        known, found = vectors.fetch(ids.to_list())
+        place = dict(zip(ids, range(len(ids)), strict=True))
+        matrix[[place[pattern_id] for pattern_id in known]] = found
+        return matrix
 
 
 def measure(truth: Truth, method: str, cluster: Callable[[], Rows]) -> Cohesion:
@@ -190,13 +196,17 @@ def markdown(rows: list[Cohesion], machine: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("sources", type=Path, nargs="*", default=[Path(sysconfig.get_path("purelib"))])
-    sources = [source.resolve() for source in parser.parse_args().sources]
-    with open_empty() as (database, settings, _):
-        derive(database, settings, sources)
+    parser.add_argument("--without-vectors", action="store_true", help="match by structure and words alone")
+    arguments = parser.parse_args()
+    sources = [source.resolve() for source in arguments.sources]
+    with open_empty() as (database, settings, _), ExitStack() as opened:
+        derive(database, settings, sources, with_vectors=not arguments.without_vectors)
         n_files = int(database.read("SELECT count(*) AS n FROM stemma.files")["n"].item())
-        with open_vectors(settings, open_embedder(settings)) as vectors:
-            truth = Truth(database, vectors)
-            rows = compare_methods(truth)
+        vectors = None
+        if not arguments.without_vectors:
+            vectors = opened.enter_context(open_vectors(settings, open_embedder(settings)))
+        truth = Truth(database, vectors)
+        rows = compare_methods(truth)
     machine = measured_at() | {"sources": [source.name for source in sources], "files": n_files}
     machine |= {
         "patterns": len(truth.live),

@@ -42,8 +42,12 @@ def open_empty() -> Iterator[tuple[Database, Settings, Path]]:
             yield database, settings, folder
 
 
-def derive(database: Database, settings: Settings, sources: Sequence[Path]) -> None:
-    """Bring patterns, matches and families up to date with the repositories or folders."""
+def derive(database: Database, settings: Settings, sources: Sequence[Path], *, with_vectors: bool = True) -> None:
+    """Bring patterns, matches and families up to date with the repositories or folders.
+
+    Args:
+        with_vectors: as the main job does; else pairs are found and scored by structure and words alone.
+    """
     for source in sources:
         registry.register(database, settings, str(source))
         repository = registry.find(database, str(source), settings)
@@ -52,10 +56,13 @@ def derive(database: Database, settings: Settings, sources: Sequence[Path]) -> N
         extract_blobs(database, settings, repository)
         update_occurrences(database, repository.repo_id)
     refresh_patterns(database)
-    embedder = open_embedder(settings)
-    with open_vectors(settings, embedder) as vectors:
-        embed_patterns(database, vectors, embedder)
-        update_matches(database, vectors, settings)
+    if with_vectors:
+        embedder = open_embedder(settings)
+        with open_vectors(settings, embedder) as vectors:
+            embed_patterns(database, vectors, embedder)
+            update_matches(database, vectors, settings)
+    else:
+        update_matches(database, None, settings)
     update_families(database)
 
 
