@@ -13,7 +13,7 @@ from itertools import islice
 from tree_sitter import Node
 
 from stemma.extract.definitions import Definition
-from stemma.extract.grammars import Grammar, Rule
+from stemma.extract.grammars import FIRST_INSIDE, WRITTEN_BEFORE, Grammar, Rule
 from stemma.extract.vocabulary import bounded_name
 
 CALLEE_BYTES = 200
@@ -24,9 +24,12 @@ _CACHED_CALLEES = 50_000
 _CACHED_LISTS = 20_000
 _TYPE_ARGUMENTS = re.compile(rb"(::)?<[^<>()]*>")
 _PATH = re.compile(rb"(?:[\w$@\x80-\xff]+[!?]?\s*(?:\?\.|\.|::|->|\\)\s*)*[\w$@~\x80-\xff]+[!?]?\s*$")
+_STOPS = (b")", b"]", b"}", b'"', b"'")  # what a path follows; searched from here, each text is read once
 _OWN_MEMBER = re.compile(rb"(?:\$?this|self|cls)\s*(?:\.|->|::)\s*#?\$?[\w\x80-\xff]+$")
 _DEFAULT = re.compile(rb"(?:case\s+)?_\s*(?:=>|:|->)|else\s*->|default\b")  # a case that is taken when no other is
 _DEFAULT_BYTES = 40
+_BODY = re.compile("body|block|statements|declaration_list|accessor|computed|arguments")
+_HEAD_DEPTH = 5
 _GROUP = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -62,7 +65,7 @@ def facts(grammar: Grammar, source: bytes, definition: Definition, gathered: Gat
     """The facts of a definition, from what was gathered in it and from its head."""
     callees = (name for raw in dict.fromkeys(gathered.calls) if (name := _CALLEES[raw]))
     return Facts(
-        parameters(grammar, source, definition.node),
+        _parameters(grammar, source, definition),
         _modifiers(grammar, source, definition),
         list(islice(dict.fromkeys(callees), MAX_NAMES)),
         [bounded_name(name) for name in islice(dict.fromkeys(gathered.names), MAX_NAMES)],
@@ -93,7 +96,9 @@ def _called(rule: Rule, node: Node, source: bytes, calls: list[bytes]) -> None:
     """What a call calls, as it is written from the first of the rule's fields to the end of the last."""
     start = end = -1
     for part in rule.called:
-        if (child := node.child_by_field_id(part)) is not None:
+        if part == WRITTEN_BEFORE:
+            start, end = 0, node.start_byte
+        elif (child := _at(node, part)) is not None:
             start, end = child.start_byte if start < 0 else start, child.end_byte
     if end >= 0:
         calls.append(source[max(start, end - CALLEE_BYTES) : end])
@@ -106,7 +111,7 @@ class _Callees(dict[bytes, str]):
         text = raw
         while b"<" in text and (shorter := _TYPE_ARGUMENTS.sub(b"", text)) != text:
             text = shorter
-        path = _PATH.search(text)
+        path = _PATH.search(text, max(map(text.rfind, _STOPS)) + 1)
         name = bounded_name(b"".join(path.group().split())) if path else ""
         if len(self) >= _CACHED_CALLEES:
             self.clear()
@@ -123,7 +128,8 @@ _CALLEES = _Callees()
 def _bound_names(grammar: Grammar, rule: Rule, node: Node, source: bytes, names: list[bytes]) -> None:
     """Note the names a node binds: those in the pattern, and a member only where it is one of `this` or `self`."""
     for part in rule.bound:
-        for child in node.children_by_field_id(part):
+        inside = node.named_children[:1] if part == FIRST_INSIDE else node.children_by_field_id(part)
+        for child in inside:
             if child.kind_id in grammar.identifiers:
                 if not rule.is_member:
                     names.append(source[child.start_byte : child.end_byte])
@@ -157,15 +163,19 @@ def _children(grammar: Grammar, node: Node) -> list[Node]:
     children = node.named_children
     if len(children) > _PATTERN_NODES:
         return []
-    return [
-        child for child in children if not any(child == node.child_by_field_id(part) for part in grammar.fields.beside)
-    ]
+    beside = [other for part in grammar.fields.beside for other in node.children_by_field_id(part)]
+    return [child for child in children if child.kind_id not in grammar.types and child not in beside]
+
+
+def _parameters(grammar: Grammar, source: bytes, definition: Definition) -> list[str]:
+    nodes = [*definition.attributes, definition.node] if grammar.parameters else [definition.node]
+    return [name for node in nodes for name in parameters(grammar, source, node)]
 
 
 def parameters(grammar: Grammar, source: bytes, node: Node) -> list[str]:
     """Names of a definition's parameters, its receiver first; a pattern gives all its names."""
     if grammar.parameters:
-        return _names_of(grammar, source, _parameters_inside(grammar, node))
+        return _names_of(grammar, source, _parameters_inside(grammar, node, 0))
     fields = grammar.fields
     holder: Node | None = node
     for _ in range(_PATTERN_NODES):
@@ -210,12 +220,21 @@ def _names_of(grammar: Grammar, source: bytes, nodes: Iterable[Node]) -> list[st
     return [bounded_name(name) for name in found[:MAX_NAMES]]
 
 
-def _parameters_inside(grammar: Grammar, node: Node) -> list[Node]:
-    for children in ([node], node.named_children):
-        for child in children:
-            if found := [item for item in child.named_children if item.kind_id in grammar.parameters]:
-                return found
-    return []
+def _parameters_inside(grammar: Grammar, node: Node, depth: int) -> list[Node]:
+    """The nodes of the parameters in a definition's head, in order."""
+    found: list[Node] = []
+    for child in node.named_children if depth < _HEAD_DEPTH else ():
+        if child.kind_id in grammar.parameters:
+            found.append(child)
+        elif not _BODY.search(child.type):
+            found += _parameters_inside(grammar, child, depth + 1)
+    return found
+
+
+def _at(node: Node, part: int) -> Node | None:
+    if part == FIRST_INSIDE:
+        return node.named_child(0) if node.named_child_count else None
+    return node.child_by_field_id(part)
 
 
 def _first(node: Node, fields: tuple[int, ...]) -> Node | None:

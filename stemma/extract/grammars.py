@@ -24,6 +24,8 @@ PLAIN, IDENTIFIER, SPECIAL, SILENT, CLOSER, SEPARATOR, LITERAL, STRING_LITERAL, 
 )
 """What a walk does at a node that is not a mark: go into it, note a name, look it up in the sets below, skip it, ..."""
 ERROR_KIND = 65_535
+FIRST_INSIDE, WRITTEN_BEFORE = -1, -2
+"""Stand for the fields `1` and `<` of a row."""
 READ_BYTES = 1 << 20
 MATCH_LIMIT = 1 << 16
 
@@ -78,6 +80,7 @@ class Grammar:
     identifiers: frozenset[int]
     patterns: frozenset[int]
     pairs: frozenset[int]
+    types: frozenset[int]
     parameters: frozenset[int]
     receivers: frozenset[int]
     fields: Fields
@@ -162,6 +165,7 @@ def load(name: str) -> Grammar:
         declaring=declaring,
         identifiers=kinds.named(row.identifiers),
         patterns=kinds.whose(_PATTERN_WORDS),
+        types=kinds.whose("type"),
         pairs=kinds.named(["pair_pattern"]),
         parameters=kinds.named(row.parameters),
         receivers=kinds.whose("^self"),
@@ -202,7 +206,8 @@ class _Kinds:
         return frozenset(kind for kind, text in self.all.items() if self.is_named[kind] and re.search(pattern, text))
 
     def fields(self, names: Iterable[str]) -> tuple[int, ...]:
-        ids = (self._grammar.field_id_for_name(name) for name in names)
+        marks = {"1": FIRST_INSIDE, "<": WRITTEN_BEFORE}
+        ids = (marks.get(name) or self._grammar.field_id_for_name(name) for name in names)
         return tuple(field for field in ids if field is not None)
 
 
@@ -215,7 +220,7 @@ def _rules(row: Language, kinds: _Kinds) -> dict[int, Rule]:
     for kind in {*decisions, *calls, *bindings, *members}:
         called = kinds.fields(calls.get(kind, "").split())
         bound = kinds.fields((bindings.get(kind) or members.get(kind, "")).split())
-        is_simple = len(called) == 1 and not bound and kind not in decisions
+        is_simple = len(called) == 1 and called[0] >= 0 and not bound and kind not in decisions
         rules[kind] = Rule(kind in decisions, called[0] if is_simple else 0, called, bound, kind in members)
     return rules
 
