@@ -25,6 +25,7 @@ WORD = "^[a-z][a-z_]*$"
 ROUNDING = 1e-4  # scores are 32 bits wide
 
 _N_OFFENDERS = 1_000
+_EVIDENCE = "structural, fingerprint, lexical, semantic"
 
 
 @dataclass(frozen=True)
@@ -191,15 +192,24 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _one_of("candidate_source", ("fingerprint", "vector", "both")),
         _between("score", 0, 1),
         _between("structural", 0, 1),
+        _between("fingerprint", 0, 1),
         _between("lexical", 0, 1),
         _between("semantic", 0, 1),
+        _between("probability", 0, 1),
+        _between("confidence", 0, 1),
         _length("matcher_version", 1),
-        _never("a match rests on evidence", "coalesce(structural, lexical, semantic) IS NULL"),
+        _length("note", 1),
+        _never("a match rests on evidence", f"coalesce({_EVIDENCE}) IS NULL"),
         _never(
             "a score lies between its components",
-            f"score < least(structural, lexical, semantic) - {ROUNDING} "
-            f"OR score > greatest(structural, lexical, semantic) + {ROUNDING}",
+            f"score < least({_EVIDENCE}) - {ROUNDING} OR score > greatest({_EVIDENCE}) + {ROUNDING}",
         ),
+        _never("a match without structure or vectors says so", "structural + semantic IS NULL AND note IS NULL"),
+        _never(
+            "a probability is absent under weights of one's own alone",
+            "(probability IS NULL) <> (matcher_version LIKE '%weights=%')",
+        ),
+        _never("a copy with edits has structure", "clone_type = 'type-3' AND structural IS NULL"),
     ),
     "families": (
         _matching("family_id", CONTENT_ID),

@@ -42,6 +42,11 @@ class SemanticRule:
     c: float
     threshold: float
 
+    @property
+    def least_cosine(self) -> float:
+        """At which the threshold is reached with all words in common."""
+        return (math.log(1 / self.threshold - 1) - self.b - self.c) / self.a
+
 
 @dataclass(frozen=True)
 class Calibration:

@@ -134,12 +134,12 @@ class Evidence:
 
     @property
     def _confidence(self) -> Scores:
-        """The share of the weights whose component is present, less for few windows: a share of n has a standard error
-        of 1 / (2 * sqrt(n)) at most, and twice that is taken off."""
-        present = sum(weight * ~np.isnan(self._components[name]) for name, weight in self._weights.items())
+        """The share of the components that are present, less for few windows: a share of n has a standard error of
+        1 / (2 * sqrt(n)) at most, and twice that is taken off."""
+        present = np.mean([~np.isnan(self._components[name]) for name in COMPONENTS], axis=0)
         sizes = self._contents.windows.sizes
         n = np.minimum(sizes[self._a], sizes[self._b])
-        certainty: Scores = (present / sum(self._weights.values()) * (1 - 1 / np.sqrt(1 + n))).astype(np.float32)
+        certainty: Scores = (present * (1 - 1 / np.sqrt(1 + n))).astype(np.float32)
         return certainty
 
 

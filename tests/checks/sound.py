@@ -136,7 +136,7 @@ ROWS: dict[str, list[dict[str, object]]] = {
     "matches": [
         {"pattern_a": F, "pattern_b": G, "clone_type": "type-3", "score": 0.75, "structural": 0.5, "lexical": 1.0}
         | {"candidate_source": "both", "matcher_version": "1", "matched_at": DAYS[2]}
-        | {"fingerprint": 0.5, "probability": 0.9, "confidence": 1.0, "note": None}
+        | {"fingerprint": 0.5, "probability": 0.9, "confidence": 0.7, "note": "no vectors"}
     ],
     "families": [
         {"family_id": F, "language": "python", "medoid_pattern_id": F, "name": "f", "n_patterns": 2, "n_occurrences": 4}

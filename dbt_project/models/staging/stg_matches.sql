@@ -12,9 +12,14 @@ renamed as (
         clone_type,
         score,
         structural,
+        fingerprint,
         lexical,
         semantic,
+        probability,
+        confidence,
+        note,
         candidate_source,
+        matcher_version,
         matched_at
     from source
 
