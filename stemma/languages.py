@@ -500,7 +500,7 @@ LANGUAGES: dict[str, Language] = {
             statement_lists=_words("source_file statements class_body enum_class_body import_list"),
             terminated=_words("when_entry"),
             joined=_words("getter setter"),
-            calls={"call_suffix": "<", "constructor_invocation": "1"},
+            calls={"call_expression": "1", "constructor_invocation": "1"},
             decisions=_words(
                 "if_expression for_statement while_statement do_while_statement when_entry catch_block "
                 "conjunction_expression disjunction_expression elvis_expression"
@@ -511,7 +511,7 @@ LANGUAGES: dict[str, Language] = {
                 "enum_entry": "1",
                 "catch_block": "1",
             },
-            parameters=_words("parameter class_parameter parameter_with_optional_type variable_declaration"),
+            parameters=_words("parameter class_parameter parameter_with_optional_type lambda_parameters"),
             imports="(import_header (identifier) @import)",
             modifiers=_words(
                 "public private protected internal open abstract final sealed override data inner inline suspend "
@@ -535,7 +535,7 @@ LANGUAGES: dict[str, Language] = {
             pieces=_words('line_str_text multi_line_str_text str_escaped_char raw_str_part raw_str_end_part " """'),
             interpolated=_words("line_string_literal multi_line_string_literal raw_string_literal"),
             statement_lists=_words("source_file statements class_body enum_class_body protocol_body computed_property"),
-            calls={"call_suffix": "<", "constructor_suffix": "<"},
+            calls={"call_expression": "1", "constructor_expression": "constructed_type"},
             decisions=_words(
                 "if_statement guard_statement for_statement while_statement repeat_while_statement switch_entry "
                 "catch_block ternary_expression conjunction_expression disjunction_expression nil_coalescing_expression"

@@ -224,7 +224,8 @@ def _parameters_inside(grammar: Grammar, node: Node, depth: int) -> list[Node]:
     """The nodes of the parameters in a definition's head, in order."""
     found: list[Node] = []
     for child in node.named_children if depth < _HEAD_DEPTH else ():
-        if child.kind_id in grammar.parameters:
+        is_bare = child.kind_id in grammar.identifiers and node.type.endswith("parameter_list")
+        if is_bare or child.kind_id in grammar.parameters:
             found.append(child)
         elif not _BODY.search(child.type):
             found += _parameters_inside(grammar, child, depth + 1)

@@ -358,7 +358,7 @@ EXPECTED = {
         ("method", "Shop.price", "set price(int v)"),
         ("method", "Shop.operator ==", "operator ==(Object o)"),
         ("method", "Shop.operator []", "operator [](int o)"),
-        ("method", "Shop.sell", "Future<int> sell<U>(U u, [int n = 1])"),
+        ("method", "Shop.sell", "Future<int> sell<U>(U u, [int n = 1]) async"),
         ("function", "Shop.sell.local", "int local(int q)"),
         ("function", "Shop.sell.later", "var later = (int z)"),
         ("method", "Shop.run", "static void run()"),

@@ -1,19 +1,19 @@
 ; A signature and its body stand side by side: the body is the definition, the signature its head.
-((method_signature (function_signature name: (identifier) @name)) @head . (function_body) @method @body)
-((method_signature (getter_signature name: (identifier) @name)) @head . (function_body) @method @body)
-((method_signature (setter_signature name: (identifier) @name)) @head . (function_body) @method @body)
-((method_signature (operator_signature "operator" @name . _ @name . (formal_parameter_list))) @head . (function_body) @method @body)
+((method_signature (function_signature name: (identifier) @name)) @head . (function_body [(block) "=>"] @body) @method)
+((method_signature (getter_signature name: (identifier) @name)) @head . (function_body [(block) "=>"] @body) @method)
+((method_signature (setter_signature name: (identifier) @name)) @head . (function_body [(block) "=>"] @body) @method)
+((method_signature (operator_signature "operator" @name . _ @name . (formal_parameter_list))) @head . (function_body [(block) "=>"] @body) @method)
 ((method_signature [
   (constructor_signature (identifier) @name . (formal_parameter_list))
   (factory_constructor_signature (identifier) @name . (formal_parameter_list))
-  (constant_constructor_signature (identifier) @name . (formal_parameter_list))]) @head . (function_body) @method @body)
+  (constant_constructor_signature (identifier) @name . (formal_parameter_list))]) @head . (function_body [(block) "=>"] @body) @method)
 (declaration [
   (constructor_signature (identifier) @name . (formal_parameter_list))
   (constant_constructor_signature (identifier) @name . (formal_parameter_list))
   (redirecting_factory_constructor_signature (identifier) @name . (formal_parameter_list))]) @method
-((function_signature name: (identifier) @name) @head . (function_body) @function @body)
-((getter_signature name: (identifier) @name) @head . (function_body) @function @body)
-((setter_signature name: (identifier) @name) @head . (function_body) @function @body)
+((function_signature name: (identifier) @name) @head . (function_body [(block) "=>"] @body) @function)
+((getter_signature name: (identifier) @name) @head . (function_body [(block) "=>"] @body) @function)
+((setter_signature name: (identifier) @name) @head . (function_body [(block) "=>"] @body) @function)
 (initialized_variable_definition name: (identifier) @name value: (function_expression body: (_) @body) @value) @function
 (initialized_identifier (identifier) @name (function_expression body: (_) @body) @value) @function
 (static_final_declaration (identifier) @name (function_expression body: (_) @body) @value) @function
