@@ -134,7 +134,7 @@ def renamed(code: str, drawn: random.Random) -> str | None:
 def edited(code: str, drawn: random.Random) -> str | None:
     """One statement more, where a statement begins and ends on its line."""
     lines = code.splitlines()
-    after = [at for at, line in enumerate(lines) if re.fullmatch(r"\s+\w+ = \w[\w.()]*", line)]
+    after = [at for at, line in enumerate(lines) if re.fullmatch(r"\s+\w+ = [\w.]+(\(\w*\))?", line)]
     if not after:
         return None
     at = drawn.choice(after)

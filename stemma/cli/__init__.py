@@ -23,7 +23,7 @@ COMMANDS = {
     "status": "run",
     "up": "up",
     "similar": "copies",
-    "clones": "copies",
+    "clones": "clones",
     "families": "ask",
     "diff-family": "family",
     "lineage": "ask",

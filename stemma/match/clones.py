@@ -129,10 +129,15 @@ def _chosen(checkout: Checkout, wanted: Wanted) -> tuple[pl.DataFrame, dict[str,
     return kept, {f"left_out_{name}": int(n) for name, n in left_out.items()}
 
 
+def is_test_path(path: str) -> bool:
+    """Whether a file is one of tests, by its folders and name."""
+    return _TEST_PATHS.search(path) is not None
+
+
 def _tests(checkout: Checkout) -> pl.DataFrame:
     paths = checkout.files["path"]
     return pl.DataFrame(
-        {"path": paths, "is_test_path": [bool(_TEST_PATHS.search(path)) for path in paths]},
+        {"path": paths, "is_test_path": [is_test_path(path) for path in paths]},
         schema={"path": pl.String, "is_test_path": pl.Boolean},
     ).unique("path")
 

@@ -43,7 +43,12 @@ def checkout(tmp_path: Path) -> GitRepository:
 
 def test_clones_are_told_to_people_without_a_database(bare: Stemma, checkout: GitRepository, tmp_path: Path) -> None:
     checkout.write(
-        {"odd\x1b[31m.py": PARSE.replace("parse_header", "parse\N{LATIN SMALL LETTER E WITH ACUTE}"), "bin.py": b"\0"}
+        {
+            "odd\x1b[31m.py": PARSE.replace("parse_header", "parse\N{LATIN SMALL LETTER E WITH ACUTE}"),
+            "bin.py": b"\0",
+            "tests/test_a.py": PARSE,
+            "vendor/a.py": PARSE,
+        }
     )
     told = bare("clones", str(checkout.path))
     assert told.code == 0
@@ -52,6 +57,7 @@ def test_clones_are_told_to_people_without_a_database(bare: Stemma, checkout: Gi
     assert "\x1b" not in told.out  # neither colours without a terminal nor what a file name smuggles
     assert "1 clone classes, 3 members; 18 of" in told.out
     assert "1 files were not read whole: bin.py (binary)" in told.out
+    assert "of files 1 of tests, 1 vendored or generated." in told.out
     assert not (tmp_path / "never").exists()
 
 
