@@ -103,10 +103,9 @@ def nearest(matrix: Matrix, n_new: int, *, k: int, min_cosine: float) -> Found:
         found_b.append(b + start)
         found_cosine.append(block[a, b])
     a, b, cosine = np.concatenate(found_a), np.concatenate(found_b), np.concatenate(found_cosine)
-    is_near = np.zeros(len(a), np.bool_)
-    for rows in (a, b):
-        order = np.lexsort((-cosine, rows))
-        sizes = np.bincount(rows, minlength=1)
-        rank = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        is_near[order[rank < k]] = True
-    return a[is_near], b[is_near]
+    ends, pair = np.concatenate([a, b]), np.tile(np.arange(len(a)), 2)
+    order = np.lexsort((-cosine[pair], ends))
+    sizes = np.bincount(ends, minlength=1)
+    rank = np.arange(len(ends)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    kept = np.unique(pair[order[rank < k]])
+    return a[kept], b[kept]

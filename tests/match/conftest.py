@@ -15,6 +15,12 @@ from stemma.config import Settings
 from stemma.store.postgres import Database
 
 
+def runs_of(shingles: Any) -> str:
+    """A token sequence in which each shingle is a run of twelve tokens of its own: as many runs in common, as many
+    shingles."""
+    return "".join(chr(0x3400 + 40 * shingle + place) for shingle in sorted(shingles) for place in range(12))
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, match_threshold=0.6)
@@ -29,7 +35,7 @@ def add_pattern(database: Database) -> Iterator[Callable[..., str]]:
             "pattern_id": letter * 32, "language": "python", "kind": "function", "name": letter, "signature": "",
             "docstring": None, "code": " ".join(words), "n_lines": 1, "n_tokens": 50, "shingles": sorted(shingles),
             "sub_tokens": sorted(words), "is_trivial": False, "n_live": 1, "n_repositories": 1,
-            "trivial_reason": None, "structure": "", "extractor_version": "1",
+            "trivial_reason": None, "structure": runs_of(shingles), "extractor_version": "1",
         }  # fmt: skip
         schema = tables.polars_schema(tables.patterns)
         database.insert(tables.patterns, pl.DataFrame([row | others], schema))
