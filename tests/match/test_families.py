@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import combinations
 
@@ -241,6 +242,16 @@ def test_edited_members_weigh_as_much_as_those_that_stayed(
     add_match("c", "f", 0.8)
     update_families(database)
     assert members(database) == {letters("abc"): "de", letters("cf"): "cf"}
+
+
+def test_two_at_once_make_the_same_families_once(
+    database: Database, alphabet: None, match_all: Callable[[str], None]
+) -> None:
+    match_all("abc")
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(lambda _: update_families(database), range(2)))
+    assert sorted(count["n_moved"] for count in counts) == [0, 3]
+    assert members(database) == {letters("abc"): "abc"}
 
 
 def test_a_family_without_members_is_gone(database: Database, alphabet: None, add_match: AddMatch) -> None:
