@@ -86,7 +86,7 @@ def test_layout_and_comments_make_no_difference() -> None:
 def test_each_of_similar_lines_is_laid_beside_its_own() -> None:
     """By shape alone the line that was put in front would push all others one further."""
     one = "def f(self, x, y):\n    self.x = x\n    self.y = y\n"
-    other = "def f(self, x, y):\n    self.w = 0\n    self.x = x\n    self.y = y\n"
+    other = "def f(self, x, y):\n    self.w = w\n    self.x = x\n    self.y = y\n"
     found = explain_pair(one, other, "python")
     assert found.renamed == ()
     assert [line.kind for line in found.lines] == [SAME, ONLY_B, SAME, SAME]
