@@ -150,10 +150,11 @@ def _pairs(edges: Edges, root: Rows) -> tuple[Rows, Rows, Rows, Rows]:
     beside: list[tuple[Rows, Rows]] = []
     for members in np.split(order, ends[:-1]):
         if len(members) > 1:
-            a, b = np.triu_indices(len(members), 1)
-            if len(members) > WHOLE:
-                chosen = random.choice(len(a), SAMPLED, replace=False)
-                a, b = a[chosen], b[chosen]
+            if len(members) <= WHOLE:
+                a, b = np.triu_indices(len(members), 1)
+            else:  # all pairs of the largest component would be 17 GB
+                a = random.integers(0, len(members), SAMPLED)
+                b = (a + random.integers(1, len(members), SAMPLED)) % len(members)
             found.append((members[a], members[b]))
             beside.append((np.full(len(members) - 1, members[0]), members[1:]))
     a, b = (np.concatenate(side) for side in zip(*found, strict=True))
