@@ -2,6 +2,12 @@
 
 Cheap to import, for git asks it too: no grammar is loaded here. Which nodes are definitions is said by
 `extract/queries/<language>.scm`; what the rows mean for the normal form, by `extract.normal_form`.
+
+To add a language: a row at the end of `LANGUAGES`, whose grammar `tree_sitter_language_pack` has; its query, with the
+captures listed at the head of `queries/python.scm`; and its tests: a suffix in `tests/test_languages.py`, a source
+with its definitions in `tests/extract/test_definitions_by_language.py`, one with its facts in
+`test_facts_by_language.py`, a function in `TEXTS` of `test_normal_form.py`, and what only it can break in
+`test_normal_form_by_language.py`. Nothing else names a language: ingestion, matching and the contracts read this table.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
 from tree_sitter_language_pack import get_language
@@ -29,6 +30,14 @@ GRAMMARS = sorted({(grammar, row.name) for row in LANGUAGES.values() for grammar
         ("a.h", "c", "c"),
         ("A.C", "c", "c"),
         ("a.hxx", "cpp", "cpp"),
+        ("A.cs", "csharp", "csharp"),
+        ("a.rb", "ruby", "ruby"),
+        ("a.gemspec", "ruby", "ruby"),
+        ("a.php", "php", "php"),
+        ("A.kt", "kotlin", "kotlin"),
+        ("build.gradle.kts", "kotlin", "kotlin"),
+        ("A.swift", "swift", "swift"),
+        ("a.dart", "dart", "dart"),
         ("Makefile", None, None),
         (".py", None, None),
         ("a.py/b", None, None),
@@ -37,6 +46,13 @@ GRAMMARS = sorted({(grammar, row.name) for row in LANGUAGES.values() for grammar
 )
 def test_a_path_says_its_language_and_its_grammar(path: str, language: str | None, grammar: str | None) -> None:
     assert (language_of(path), grammar_of(path)) == (language, grammar)
+
+
+def test_there_are_fourteen_languages_each_with_a_query_and_suffixes_of_its_own() -> None:
+    suffixes = [suffix for row in LANGUAGES.values() for suffix in row.suffixes]
+    assert len(LANGUAGES) == 14
+    assert len(suffixes) == len(set(suffixes))
+    assert all(files("stemma.extract").joinpath("queries", f"{name}.scm").is_file() for name in LANGUAGES)
 
 
 def test_asking_for_a_language_loads_no_grammar() -> None:

@@ -1,8 +1,9 @@
 """Compare the definitions Stemma finds with those of ctags and ast: `python -m bench.definitions [FOLDER ...]`.
 
-Without folders it reads the packages installed beside this interpreter. With them it reads every file in them that
-Stemma has a language for. The committed figures are of the packages and repositories named in `CORPUS`: put their
-unpacked files into one folder and give it. Results: `bench/results/definitions.json` and `.md`.
+Without folders it reads the packages installed beside this interpreter; with them, every file in them that Stemma has
+a language for. The committed figures are of the packages and repositories named in `corpus.json`, unpacked into one
+folder that was given beside that of the installed packages, with `--at-most 1000`. Results are written to
+`bench/results/definitions.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from bench.definitions.oracles import CTAGS, ctags_version
 from stemma.languages import LANGUAGES, language_of
 
 RESULTS = Path(__file__).parents[1] / "results"
-CORPUS = Path(__file__).parent / "corpus.json"
 
 
 def files_of(folders: Iterable[Path]) -> dict[str, list[Path]]:
@@ -41,6 +41,13 @@ def files_of(folders: Iterable[Path]) -> dict[str, list[Path]]:
                 seen.add(key)
                 found[language].append(path)
     return found
+
+
+def spread(paths: list[Path], at_most: int | None) -> list[Path]:
+    """At most so many, evenly spread."""
+    if at_most is None or len(paths) <= at_most:
+        return paths
+    return [paths[position * len(paths) // at_most] for position in range(at_most)]
 
 
 def readers_of(language: str) -> list[str]:
@@ -74,13 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.definitions", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, help="what to read; the installed packages when none is given")
     parser.add_argument("--language", choices=sorted(LANGUAGES), action="append", help="only this; repeatable")
+    parser.add_argument("--at-most", type=int, help="files of each language, evenly spread over the sorted paths")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of definitions.json and definitions.md")
     arguments = parser.parse_args()
     found = files_of(arguments.folders or [Path(sysconfig.get_path("purelib"))])
     wanted = arguments.language or sorted(found)
     comparisons: list[Comparison] = []
     for language in sorted(set(wanted) & set(found)):
-        comparisons += compare(language, found[language], readers_of(language))
+        paths = spread(found[language], arguments.at_most)
+        comparisons += compare(language, paths, readers_of(language))
     unread = {language: len(found[language]) for language in wanted if not readers_of(language)}
     machine = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
