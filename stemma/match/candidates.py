@@ -19,13 +19,18 @@ Keys = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 RUN = 12
-"""Tokens of a fingerprint. Runs of 5 say nothing (84 % of those of 40,000 real patterns stand in more than 32 of them),
-runs of 24 break at every edit."""
+"""Tokens of a fingerprint. Of runs of 5 tokens 91 % stand in more than 32 of 40,000 real patterns and tell little, of
+runs of 12 31 %; of runs of 24 few outlive an edit."""
 
 SKETCH = 48
 """Fingerprints of a pattern: its smallest, which of two patterns are drawn alike (a bottom-k sketch, Cohen and Kaplan
-2007). Two patterns whose runs have Jaccard similarity J share one with probability of at least 1 - (1 - J)**SKETCH over
-fingerprints that are not frequent: .992 at J = .1. A pattern of fewer than `SKETCH` runs keeps them all."""
+2007). A pattern of fewer runs keeps them all."""
+
+SHARED = 0.05
+"""Least share of the smaller sketch that a pair is found by: 3 of 48. Of patterns whose runs have Jaccard similarity J
+so many are common to both with probability .87 at J = .1, .998 at J = .2, over fingerprints that are not frequent.
+Measured, frequent ones included, beside 30,000 functions of installed packages: of mutants of which up to 30 % of the
+tokens were edited, half of them renamed too, .998 are found, at 40 % .993; of BigCloneBench's strong Type-3 .991."""
 
 REACH = 32
 """A fingerprint in more than this many patterns is frequent: its pairs would grow with the square. Under a rare one all
@@ -35,9 +40,6 @@ NEAREST = 32
 
 ASKED = 32
 """Frequent fingerprints are asked for as far as a pattern has fewer than this many rare ones, the rarest first."""
-
-SHARED = 0.05
-"""Least share of the smaller sketch that a pair was found by."""
 
 CHARACTERS = 2_000_000  # hashed at once: 100 MB
 ENTRIES = 8_000_000  # pairs made at once: 200 MB
@@ -158,6 +160,8 @@ class Fingerprints:
 
     def __init__(self, scopes: Rows, sketches: Sketches, batches: NDArray[np.int32]) -> None:
         self._n = len(scopes)
+        if self._n > _ROW_MASK:
+            raise ValueError(f"{self._n:,} patterns are more than the {_ROW_MASK:,} that can be numbered")
         self._sizes = sketches.sizes
         self._row_at = np.argsort(batches, kind="stable")  # places: rows by batch, old ones first
         self._batches = batches[self._row_at]

@@ -36,7 +36,7 @@ Found = tuple[Rows, Rows]
 NOBODY: Found = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 BATCH = 20_000
-"""New patterns whose pairs are scored together: 1 GB."""
+"""New patterns whose pairs are scored together: some 300 MB."""
 
 
 @dataclass(frozen=True)
