@@ -30,13 +30,21 @@ COMPLEXITIES = [
     ("javascript", "function f(a) { switch (a) { case 1: case 2: break; default: } do {} while (a) }", 4),
     ("typescript", "function f(a?: number): A extends B ? C : D { try { g() } catch (e) {} }", 2),
     ("java", "class A { void f(int a) { if (a > 0 && a < 9 || b) {} for (int x : y) {} while (a) {} } }", 6),
-    ("java", "class A { int f(int a) { switch (a) { case 1: return 1; case 2: return 2; default: return a > 0 ? 1 : 0; } } }", 4),
+    (
+        "java",
+        "class A { int f(int a) { switch (a) { case 1: case 2: return 2; default: return a > 0 ? 1 : 0; } } }",
+        4,
+    ),
     ("go", "package a\nfunc f(a int) { for { if a > 0 && b { } }; switch a { case 1: case 2: default: } }\n", 6),
     ("rust", "fn f(a: u8) { if a > 0 && b {} while a {} for x in y {} match a { 1 => {}, 2 => {}, _ => {} } }", 7),
     ("rust", "impl<T> A for B { fn f(&self) -> impl for<'a> Fn(&'a u8) { loop {} } }", 1),
-    ("c", "int f(int a) { for (;;) { if (a && b || c) break; } switch (a) { case 1: default: ; } return a ? b : c; }", 7),
+    (
+        "c",
+        "int f(int a) { for (;;) { if (a && b || c) break; } switch (a) { case 1: default: ; } return a ? b : c; }",
+        7,
+    ),
     ("cpp", "int f(T&& a) && { try { for (auto&& x : y) {} } catch (E& e) {} return a and b; }", 4),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("grammar", "text", "complexity"), COMPLEXITIES)
@@ -45,7 +53,8 @@ def test_complexity_is_one_and_one_for_each_decision(grammar: str, text: str, co
 
 
 def test_what_is_inside_a_definition_inside_counts_for_that_one_only() -> None:
-    text = "def f(a):\n    if a:\n        g()\n    def h(b):\n        if b and c:\n            i()\n        x = 1\n    y = h\n"
+    inside = "    def h(b):\n        if b and c:\n            i()\n        x = 1\n"
+    text = f"def f(a):\n    if a:\n        g()\n{inside}    y = h\n"
     outer, inner = facts("python", text), facts("python", text, "h")
     assert (outer["complexity"], outer["calls"], outer["defines"]) == (2, ["g"], ["h", "y"])
     assert (inner["complexity"], inner["calls"], inner["defines"]) == (3, ["i"], ["x"])
@@ -108,16 +117,20 @@ def test_modifiers_are_those_of_the_head_and_not_of_its_brackets(grammar: str, t
 @pytest.mark.parametrize(
     ("grammar", "text", "calls"),
     [
-        ("python", "def f():\n    a.b . c(1)\n    d(x)(y).e()\n    a.b.c(2)\n    g[0](1)\n    (lambda: 1)()\n", "a.b.c e d"),
+        (
+            "python",
+            "def f():\n    a.b . c(1)\n    d(x)(y).e()\n    a.b.c(2)\n    g[0](1)\n    (lambda: 1)()\n",
+            "a.b.c e d",
+        ),
         ("javascript", "function f() { new A.B(1); a?.b(2); import('x'); super.c() }", "A.B a?.b import super.c"),
         ("typescript", "function f() { a<B>(1); new C<D>() }", "a C"),
         ("java", "class A { void f() { this.a(1); b(2); new C<D>(3); e.f().g(); } }", "this.a b C g e.f"),
         ("go", "package a\nfunc f() { b.C(d()); go e() }\n", "b.C d e"),
-        ("rust", "fn f() { A::b::<T>(c); d.e()?; println!(\"x\"); }", "A::b d.e println"),
+        ("rust", 'fn f() { A::b::<T>(c); d.e()?; println!("x"); }', "A::b d.e println"),
         ("c", "void f() { a(b()); c->d(1); (*e)(2); }", "a b c->d"),
         ("cpp", "void f() { a::b<int>(1); new C(2); this->d(); }", "a::b C this->d"),
     ],
-)  # fmt: skip
+)
 def test_calls_are_named_as_they_are_written(grammar: str, text: str, calls: str) -> None:
     assert facts(grammar, text)["calls"] == calls.split()
 
@@ -125,18 +138,32 @@ def test_calls_are_named_as_they_are_written(grammar: str, text: str, calls: str
 @pytest.mark.parametrize(
     ("grammar", "text", "defines"),
     [
-        ("python", "def f(p):\n    x, (y, *z) = 1, 2\n    self.q: int = 3\n    o.r = 4\n    d[k] = 5\n    for i in p: pass\n"
-                   "    with p as w: n = 1\n    if (v := 1): pass\n", "x y z self.q i w n v"),
-        ("javascript", "function f() { let x = 1, {y, z: w} = a; u = 2; this.v = 3; a.b = 4; for (const i of a) {} }",
-         "x y w this.v i"),
-        ("java", "class A { void f() { int x = 1, y; this.z = 2; for (int i : a) {} try (R r = s) {} catch (E e) {} } }",
-         "x y i r e"),
-        ("go", "package a\nfunc f() { x, y := 1, 2; var z int; const w = 1; for i, v := range a { } }\n", "x y z w i v"),
+        (
+            "python",
+            "def f(p):\n    x, (y, *z) = 1, 2\n    self.q: int = 3\n    o.r = 4\n    d[k] = 5\n    for i in p: pass\n"
+            "    with p as w: n = 1\n    if (v := 1): pass\n",
+            "x y z self.q i w n v",
+        ),
+        (
+            "javascript",
+            "function f() { let x = 1, {y, z: w} = a; u = 2; this.v = 3; a.b = 4; for (const i of a) {} }",
+            "x y w this.v i",
+        ),
+        (
+            "java",
+            "class A { void f() { int x = 1, y; this.z = 2; for (int i : a) {} try (R r = s) {} catch (E e) {} } }",
+            "x y i r e",
+        ),
+        (
+            "go",
+            "package a\nfunc f() { x, y := 1, 2; var z int; const w = 1; for i, v := range a { } }\n",
+            "x y z w i v",
+        ),
         ("rust", "fn f() { let (x, mut y) = a; if let Some(z) = b {} for i in c {} }", "x y z i"),
         ("c", "void f() { int x = 1, *y, z[3]; struct s w; }", "x y z w"),
         ("cpp", "void f() { auto [x, y] = a; for (auto& i : b) {} }", "x y i"),
     ],
-)  # fmt: skip
+)
 def test_names_bound_are_told_in_order(grammar: str, text: str, defines: str) -> None:
     assert facts(grammar, text)["defines"] == defines.split()
 
@@ -150,16 +177,24 @@ def test_fields_and_methods_are_what_a_class_defines() -> None:
 @pytest.mark.parametrize(
     ("grammar", "text", "imports"),
     [
-        ("python", "import os, a.b as c\nfrom x.y import z\nfrom . import q\ndef f():\n    import os\n", ". a.b os x.y"),
-        ("javascript", "import a from 'c'; export * from 'd'; const q = require(\"e\"); import('g'); other('h')", "c d e g"),
+        (
+            "python",
+            "import os, a.b as c\nfrom x.y import z\nfrom . import q\ndef f():\n    import os\n",
+            ". a.b os x.y",
+        ),
+        (
+            "javascript",
+            "import a from 'c'; export * from 'd'; const q = require(\"e\"); import('g'); other('h')",
+            "c d e g",
+        ),
         ("typescript", "import type {A} from './x'; import 'y'", "./x y"),
         ("java", "import a.b.C; import static d.E.f;", "a.b.C d.E.f"),
         ("go", 'package a\nimport (\n"fmt"\nx "y/z"\n)\n', "fmt y/z"),
         ("rust", "use a::b; extern crate c; use std::io::{self};", "a::b c std::io::{self}"),
         ("c", '#include <a.h>\n#include "b/c.h"\n', "a.h b/c.h"),
-        ("cpp", '#ifdef X\n#include <a>\n#endif\n', "a"),
+        ("cpp", "#ifdef X\n#include <a>\n#endif\n", "a"),
     ],
-)  # fmt: skip
+)
 def test_imports_are_told_once_and_sorted(grammar: str, text: str, imports: str) -> None:
     assert blob(grammar, text)["imports"] == imports.split()
 

@@ -257,6 +257,74 @@ def test_a_new_extractor_reads_all_again_and_replaces_the_old_rows(
         assert versions == [("next", n_rows)]
 
 
+def test_a_new_extractor_renews_patterns_and_forgets_those_that_nothing_holds(
+    project: GitRepository,
+    read_history: Callable[[Path], Repository],
+    database: Database,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repo = read_history(project.path)
+    extract_blobs(database, settings, repo)
+    found = database.read("SELECT pattern_id FROM stemma.patterns ORDER BY 1")["pattern_id"].to_list()
+    database.execute("UPDATE stemma.patterns SET n_live = 7, structure = 'old', trivial_reason = 'old'")
+    database.execute("UPDATE stemma.snippet_texts SET calls = '{old}'")
+    database.execute(
+        "INSERT INTO stemma.patterns SELECT 'gone', language, kind, name, signature, docstring, code, n_lines, "
+        "n_tokens, shingles, sub_tokens, is_trivial, 0, 0, trivial_reason, structure, extractor_version "
+        "FROM stemma.patterns LIMIT 1"
+    )
+    database.execute(
+        "INSERT INTO stemma.snippet_texts SELECT 'gone', b.language, b.extractor_version, 'gone', '{}', '{}', '{}', "
+        "'{}', 1 FROM stemma.snippets AS s JOIN stemma.blobs AS b USING (blob_oid) "
+        "ORDER BY s.blob_oid, s.ordinal LIMIT 1"
+    )
+    database.execute(
+        "UPDATE stemma.snippets SET pattern_id = 'gone', exact_hash = 'gone' "
+        "WHERE (blob_oid, ordinal) IN (SELECT blob_oid, ordinal FROM stemma.snippets ORDER BY 1, 2 LIMIT 1)"
+    )
+    monkeypatch.setattr(ingest, "EXTRACTOR_VERSION", "next")
+    extract_blobs(database, settings, repo)
+    patterns = database.read("SELECT * FROM stemma.patterns ORDER BY pattern_id")
+    assert patterns["pattern_id"].to_list() == found, "the one that only an older extractor made is forgotten"
+    assert set(patterns["extractor_version"]) == {"next"}
+    assert set(patterns["n_live"]) == {7}, "what is live is still counted"
+    assert "old" not in [*patterns["structure"], *patterns["trivial_reason"]]
+    texts = database.read("SELECT exact_hash, extractor_version, calls FROM stemma.snippet_texts")
+    assert "gone" not in set(texts["exact_hash"])
+    assert set(texts["extractor_version"]) == {"next"}
+    assert ["old"] not in texts["calls"].to_list()
+
+
+def test_a_pattern_met_in_generated_code_first_is_renewed_when_it_is_met_elsewhere(
+    make_repository: Callable[[str], GitRepository],
+    read_history: Callable[[Path], Repository],
+    database: Database,
+    settings: Settings,
+) -> None:
+    body = "def f(items):\n    total = 0\n    for item in items:\n        if item.x:\n            total += item.x\n"
+    reasons = []
+    for name, head in (("first", "# @generated\n"), ("second", ""), ("third", "# @generated, again\n")):
+        project = make_repository(name)
+        project.commit(files={"f.py": head + body})
+        extract_blobs(database, settings, read_history(project.path))
+        reasons.append(database.read("SELECT trivial_reason, is_trivial FROM stemma.patterns").rows())
+    assert reasons == [[("generated", True)], [(None, False)], [(None, False)]]
+
+
+def test_the_texts_of_a_repository_are_written_with_its_snippets(
+    project: GitRepository, read_history: Callable[[Path], Repository], database: Database, settings: Settings
+) -> None:
+    counts = extract_blobs(database, settings, read_history(project.path))
+    missing = (
+        "SELECT s.exact_hash FROM stemma.snippets AS s LEFT JOIN stemma.snippet_texts AS t USING (exact_hash) "
+        "WHERE t.exact_hash IS NULL"
+    )
+    assert database.read(missing).is_empty()
+    trivial = database.read("SELECT count(*) AS n FROM stemma.patterns WHERE is_trivial")["n"].item()
+    assert sum(n for reason, n in counts.items() if reason.startswith("trivial_")) == trivial > 0
+
+
 def test_contents_without_a_language_and_links_are_left_alone(
     make_repository: Callable[[str], GitRepository],
     read_history: Callable[[Path], Repository],
