@@ -177,7 +177,7 @@ def cold(data_dir: Path, paths: list[Path]) -> list[Times]:
     """Ask in a new process each; beside it what a new process costs that asks nothing."""
     environment = {**os.environ, "STEMMA_DATA_DIR": str(data_dir), "NO_COLOR": "1"}
     python = [sys.executable]
-    start_up = ("import stemma.cli.copies, stemma.match.similar, stemma.match.given, stemma.embed.lexical\n"
+    start_up = ("import stemma.cli.copies, stemma.match.similar, stemma.match.given, stemma.embed.static\n"
                 "from stemma.config import load_settings; load_settings()")  # fmt: skip
     ways = {
         "cold: stemma similar FILE:1": [[*python, "-m", "stemma", "similar", f"{path}:1", "--json"] for path in paths],

@@ -37,13 +37,18 @@ _KEPT = _distinct(
 PREFIXES = ("v", "var", "x", "id", "name", "a", "arg", "ident")
 
 
+def _folded(name: str) -> str:
+    """One name as snake case and as camel case."""
+    return name.replace("_", "").lower()
+
+
 def mask(code: str, language: str, name: str, level: Level, prefix: str = "v") -> str:
     """Rename consistently: at `local` the function's own name, its parameters and variables; at `all` every name.
 
     A local is told by its place: no member, not called, and not capitalised as types and constants are.
     """
     numbers: dict[str, str] = {}
-    calls_itself = name.rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+    own = _folded(name.rsplit(".", 1)[-1].rsplit(":", 1)[-1])
 
     def replace(found: re.Match[str]) -> str:
         if found["text"]:
@@ -54,7 +59,7 @@ def mask(code: str, language: str, name: str, level: Level, prefix: str = "v") -
         word = found["name"]
         if word in _KEPT:
             return str(word)
-        if level == "local" and word != calls_itself:
+        if level == "local" and _folded(word) != own:
             before, after = code[max(0, found.start() - 2) : found.start()], code[found.end() : found.end() + 1]
             if before.endswith((".", "->", "::")) or after == "(" or word[0].isupper():
                 return str(word)

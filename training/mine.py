@@ -9,6 +9,7 @@ import random
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -47,7 +48,7 @@ def mine(folder: Path, n_workers: int = 2) -> None:
     ]
     random.Random(0).shuffle(jobs)  # a part of them is then a fair sample
     jobs.sort(key=lambda job: (not job[0].name.startswith(("golang", "librust")), job[0].parent.name != "dsc"))
-    with ProcessPoolExecutor(n_workers) as pool:
+    with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:
         for done, _ in enumerate(pool.map(_mine_package, *zip(*jobs, strict=True), chunksize=2) if jobs else [], 1):
             if done % 200 == 0:
                 print(f"{done} of {len(jobs)} packages", file=sys.stderr, flush=True)

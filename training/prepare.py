@@ -9,6 +9,7 @@ import hashlib
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,7 @@ def prepare(folder: Path, n_workers: int = 2) -> None:
     np.savez(folder / "vocabulary.npz", n_buckets=np.array(vocabulary.n_buckets), **hashes)
     parts = [(folder, functions.slice(start, CHUNK)) for start in range(0, len(functions), CHUNK)]
     made: dict[str, list[sparse.csr_matrix]] = {kind: [] for kind in KINDS}
-    with ProcessPoolExecutor(n_workers) as pool:
+    with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:  # Polars does not survive a fork
         for matrices in pool.map(_matrices, *zip(*parts, strict=True)):
             for kind, one in matrices.items():
                 made[kind].append(one)

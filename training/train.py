@@ -77,8 +77,11 @@ def first_vectors(pairs: Pairs, seed: int) -> Floats:
 def step(table: Table, batch: Batch, rate: float, random: np.random.Generator) -> float:
     """One batch: symmetric InfoNCE, its gradient, the move. Gives how often the right one came first."""
     bags = sparse.vstack([_dropped(batch.left, random), _dropped(batch.right, random)], "csr")
-    rows, columns = np.unique(bags.indices, return_inverse=True)
-    bags = sparse.csr_matrix((bags.data, columns.astype(np.int32), bags.indptr), (bags.shape[0], len(rows)))
+    is_touched = np.zeros(bags.shape[1], np.bool_)
+    is_touched[bags.indices] = True
+    rows = np.flatnonzero(is_touched)
+    columns = (np.cumsum(is_touched, dtype=np.int32) - 1)[bags.indices]
+    bags = sparse.csr_matrix((bags.data, columns, bags.indptr), (bags.shape[0], len(rows)))
     sums = bags @ table.vectors[rows]
     lengths = np.linalg.norm(sums, axis=1, keepdims=True) + 1e-6
     units = sums / lengths

@@ -1,4 +1,4 @@
-"""Text -> vectors, behind one protocol: the built-in lexical embedder, FastEmbed models, OpenAI-compatible endpoints.
+"""Text -> vectors, behind one protocol: the built-in static model, FastEmbed models, OpenAI-compatible endpoints.
 
 The vectors are kept by `store.vectors`; what their nearness means is said in `match`.
 """
@@ -13,16 +13,16 @@ __all__ = ["Embedder", "open_embedder"]
 
 
 def open_embedder(settings: Settings) -> Embedder:
-    """The embedder that `settings.embedder` names: `lexical`, `fastembed:<model>` or `openai:<model>`.
+    """The embedder that `settings.embedder` names: `static`, `fastembed:<model>` or `openai:<model>`.
 
     Raises:
         ConfigError: no such embedder or model, or the extra that holds it is not installed.
     """
     kind, _, model = settings.embedder.partition(":")
-    if kind == "lexical" and not model:
-        from stemma.embed.lexical import LexicalEmbedder
+    if kind == "static" and not model:
+        from stemma.embed.static import StaticEmbedder
 
-        return LexicalEmbedder()
+        return StaticEmbedder()
     if kind == "fastembed" and model:
         from stemma.embed.fastembed import FastEmbedEmbedder
         from stemma.remote import open_memory
@@ -36,5 +36,5 @@ def open_embedder(settings: Settings) -> Embedder:
         patience = Patience(settings.remote_timeout_s)
         return OpenAIEmbedder(model, settings.openai_base_url, open_memory(settings), key, patience)
     raise ConfigError(
-        f"'{settings.embedder}' is no embedder.", "Set `embedder` to lexical, fastembed:<model> or openai:<model>."
+        f"'{settings.embedder}' is no embedder.", "Set `embedder` to static, fastembed:<model> or openai:<model>."
     )

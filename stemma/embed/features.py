@@ -25,7 +25,7 @@ MAX_TOKEN_CHARACTERS = 200
 MAX_CACHED_TOKENS = 500_000
 """About 200 MB; hostile code may hold any number of distinct words."""
 MAX_TEXT_CHARACTERS = 60_000
-NAME_WEIGHT = 2
+NAME_WEIGHT = 5
 """How often the words of the first name that is called or defined count besides their own occurrence."""
 RUNS = (1, 2, 3, 4)
 """Lengths of the runs of structure tokens."""

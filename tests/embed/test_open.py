@@ -12,10 +12,10 @@ from stemma.errors import ConfigError
 
 
 def test_the_built_in_embedder_needs_nothing() -> None:
-    assert open_embedder(Settings()).name == "lexical-384-v1"
+    assert open_embedder(Settings()).name == "static-256-v1"
 
 
-@pytest.mark.parametrize("name", ["nothing", "lexical:x", "openai:", "fastembed"])
+@pytest.mark.parametrize("name", ["nothing", "static:x", "lexical", "openai:", "fastembed"])
 def test_an_unknown_embedder_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"'{name}' is no embedder"):
         open_embedder(Settings(embedder=name))

@@ -11,14 +11,14 @@ import pytest
 
 from stemma import tables
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns, refresh_patterns
+from stemma.embed.static import StaticEmbedder
 from stemma.ids import content_id
 from stemma.store.postgres import Database
 from stemma.store.vectors import Vectors, open_vectors
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
-EMBEDDER = LexicalEmbedder()
+EMBEDDER = StaticEmbedder()
 
 
 def pattern(name: str, code: str = "", *, n_live: int = 1, is_trivial: bool = False) -> dict[str, object]:
@@ -92,11 +92,11 @@ def test_only_live_patterns_that_are_not_trivial_get_a_vector_and_only_once(
         assert list(vectors.ids()) == [[content_id("parse")]]
         assert embed_patterns(database, vectors, EMBEDDER) == counts()
     noted = database.read("SELECT pattern_id, embedder, dimensions FROM stemma.embeddings").rows()
-    assert noted == [(content_id("parse"), "lexical-384-v1", 384)]
+    assert noted == [(content_id("parse"), "static-256-v1", 256)]
 
 
-def test_a_text_without_words_is_noted_and_has_no_vector(database: Database, vectors: Vectors) -> None:
-    insert_patterns(database, pattern("_", "(+ 1 2)"))
+def test_a_text_without_a_feature_is_noted_and_has_no_vector(database: Database, vectors: Vectors) -> None:
+    insert_patterns(database, pattern("", "; ,"))
     with vectors:
         assert embed_patterns(database, vectors, EMBEDDER) == counts(absent=1)
         assert embed_patterns(database, vectors, EMBEDDER) == counts()
@@ -141,9 +141,9 @@ def test_a_changed_embedder_gets_vectors_and_rows_of_its_own(database: Database,
             return np.tile(np.array([0.6, 0.8], np.float32), (len(texts), 1))
 
     insert_patterns(database, pattern("parse"))
-    with open_vectors(settings, EMBEDDER) as lexical, open_vectors(settings, Other()) as other:
-        embed_patterns(database, lexical, EMBEDDER)
+    with open_vectors(settings, EMBEDDER) as static, open_vectors(settings, Other()) as other:
+        embed_patterns(database, static, EMBEDDER)
         assert embed_patterns(database, other, Other()) == counts(embedded=1)
-        assert (lexical.count(), other.count()) == (1, 1)
+        assert (static.count(), other.count()) == (1, 1)
     noted = database.read("SELECT embedder, dimensions FROM stemma.embeddings ORDER BY embedder").rows()
-    assert noted == [("lexical-384-v1", 384), ("other-2-v1", 2)]
+    assert noted == [("other-2-v1", 2), ("static-256-v1", 256)]

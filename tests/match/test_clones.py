@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
+from stemma.embed.static import StaticEmbedder
 from stemma.extract.checkout import read_checkout
 from stemma.git.worktree import LINES, read_worktree
 from stemma.match.clones import Clones, Wanted, find_clones
@@ -160,7 +160,7 @@ def test_code_that_only_means_the_same_is_found_where_it_is_asked_for(find: Find
     files: dict[str, str | bytes] = {"a.py": loop, "b.py": comprehension}
     wanted = Wanted(types=frozenset({"type-3", "semantic"}), threshold=0.3, weights={"semantic": 1.0})
     assert told(find(files, wanted)) == []
-    assert told(find(files, wanted, embedder=LexicalEmbedder())) == [("semantic", ["a.py", "b.py"])]
+    assert told(find(files, wanted, embedder=StaticEmbedder())) == [("semantic", ["a.py", "b.py"])]
 
 
 def test_an_empty_checkout_has_no_clones(find: Find, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
+from stemma.embed.static import StaticEmbedder
 from stemma.errors import NotFoundError
 from stemma.match.candidates import sketch
 from stemma.match.index import MAGIC, Index, open_index, path_of, rotation_for, signs_of, write_index
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_the_former_index(
 def test_vectors_come_from_the_store_and_then_from_the_former_index(
     database: Database, settings: Settings, three: None, monkeypatch: pytest.MonkeyPatch, add_pattern: AddPattern
 ) -> None:
-    embedder = LexicalEmbedder()
+    embedder = StaticEmbedder()
     with open_vectors(settings, embedder) as vectors:
         embed_patterns(database, vectors, embedder)
         publish_index(database, vectors, settings)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
+from bench.hashed import HashedEmbedder
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
 from stemma.match import matches as module
 from stemma.match.calibration import calibration
@@ -20,7 +20,7 @@ from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
 
 Add = Callable[..., str]
-EMBEDDER = LexicalEmbedder()
+EMBEDDER = HashedEmbedder()
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from stemma import tables
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
+from stemma.embed.static import StaticEmbedder
 from stemma.extract.extractor import File, Limits, extract
 from stemma.match.matches import update_matches
 from stemma.store.postgres import Database
@@ -83,7 +83,7 @@ def test_type_3_copies_are_matched_with_their_source(
     database.insert(tables.patterns, both.drop("origin"))
     settings = settings.model_copy(update={"match_threshold": 0.7})
     if has_vectors:
-        embedder = LexicalEmbedder()
+        embedder = StaticEmbedder()
         with open_vectors(settings, embedder) as vectors:
             embed_patterns(database, vectors, embedder)
             update_matches(database, vectors, settings)

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
 from stemma.embed.patterns import embed_patterns
+from stemma.embed.static import StaticEmbedder
 from stemma.errors import ConfigError, NotFoundError, SourceError
 from stemma.match.evidence import NOTE_NO_VECTORS
 from stemma.match.given import read_given
@@ -59,6 +59,16 @@ func Sum(numbers []int) int {
 }
 """
 
+SUM = """
+export function sumOfPositives(numbers, limit) {
+  let total = 0;
+  for (const number of numbers) {
+    if (number > 0 && total < limit) total += number;
+  }
+  return total;
+}
+"""
+
 
 @pytest.fixture
 def repository(make_repository: Callable[[str], GitRepository]) -> GitRepository:
@@ -70,6 +80,7 @@ def repository(make_repository: Callable[[str], GitRepository]) -> GitRepository
             "web/edited.py": EDITED,
             "maths.py": OTHER + "\n\nclass Named:\n    " + TINY.replace("\n    ", "\n        "),
             "sum.go": GO,
+            "sum.js": SUM,
         }
     )
     return repository
@@ -78,7 +89,7 @@ def repository(make_repository: Callable[[str], GitRepository]) -> GitRepository
 @pytest.fixture
 def index(database: Database, settings: Settings, repository: GitRepository) -> Index:
     ingest(database, settings.model_copy(update={"workers": 1}), repository.path)
-    embedder = LexicalEmbedder()
+    embedder = StaticEmbedder()
     with open_vectors(settings, embedder) as vectors:
         embed_patterns(database, vectors, embedder)
         publish_index(database, vectors, settings)
@@ -92,7 +103,7 @@ def ask(index: Index, settings: Settings, tmp_path: Path) -> Callable[..., pl.Da
     def ask(text: str, name: str = "given.py", chosen: str = "", **options: object) -> pl.DataFrame:
         (tmp_path / name).write_text(text)
         given = read_given(str(tmp_path / name) + chosen, settings)
-        return find_similar(index, given, LexicalEmbedder(), **options)  # type: ignore[arg-type]
+        return find_similar(index, given, StaticEmbedder(), **options)  # type: ignore[arg-type]
 
     return ask
 
@@ -137,6 +148,8 @@ def test_what_is_too_small_to_mean_anything_is_found_only_where_it_is_equal(ask:
 def test_only_the_language_of_the_code_is_looked_through(ask: Callable[..., pl.DataFrame]) -> None:
     assert found(ask(GO, "given.go")) == [("type-1", "sum.go")]
     assert found(ask(GO.replace("1000", "7"), "given.go")) == [("type-2", "sum.go")]
+    assert found(ask(SUM, "given.js")) == [("type-1", "sum.js")]
+    assert found(ask(SUM, "given.ts")) == []  # the same text in another language
 
 
 def test_a_definition_is_no_copy_of_itself(index: Index, settings: Settings, repository: GitRepository) -> None:

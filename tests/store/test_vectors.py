@@ -18,7 +18,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from stemma.config import Settings
-from stemma.embed.lexical import LexicalEmbedder
+from stemma.embed.static import StaticEmbedder
 from stemma.errors import BusyError, ConfigError, MixtureError, StoreError
 from stemma.store.vectors import Vectors, drop_vectors, embedder_slug, open_vectors
 from stemma.store.vectors_edge import EdgeVectors
@@ -103,7 +103,7 @@ def test_edge_and_server_find_the_same_neighbours_of_real_code(tmp_path: Path) -
     root = Path(pl.__file__).parent
     parts = [part for path in sorted(root.rglob("*.py"))[:60] for part in path.read_text().split("\n\n")]
     texts = sorted({part for part in parts if len(part) > 200})[:600]
-    embedder = LexicalEmbedder()
+    embedder = StaticEmbedder()
     matrix = embedder.embed(texts)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, text).hex for text in texts]
     payload = pl.DataFrame({"language": ["python", "go", "go"] * 200, "kind": "function", "n_tokens": 9})[: len(ids)]
@@ -235,9 +235,9 @@ def test_the_secrets_of_a_server_url_are_in_no_error(tmp_path: Path) -> None:
 
 
 def test_embedders_of_different_names_never_share_a_place(tmp_path: Path) -> None:
-    names = ["lexical-384-v1", "openai:a/b", "openai:a-b", "openai:A-b"]
+    names = ["static-256-v1", "openai:a/b", "openai:a-b", "openai:A-b"]
     assert len({embedder_slug(name) for name in names}) == 4
-    assert embedder_slug("lexical-384-v1") == "lexical-384-v1"
+    assert embedder_slug("static-256-v1") == "static-256-v1"
     with (
         open_vectors(Settings(data_dir=tmp_path), Source("x:1")),
         open_vectors(Settings(data_dir=tmp_path), Source("x:2")),

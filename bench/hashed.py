@@ -1,7 +1,4 @@
-"""The built-in embedder: hashed sub-tokens, independent of any corpus, downloading nothing.
-
-A trained model will stand beside it behind the same protocol; how identifiers are split lives in `words`.
-"""
+"""A baseline of `retrieval`: hashed sub-tokens, which Stemma embedded by before it had a trained model."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ MAX_CACHED_WORDS = 500_000  # about 100 MB; hostile code may hold any number of 
 MAX_WORD_CHARACTERS = 200  # longer ones are data, and would fill the cache
 
 
-class LexicalEmbedder:
+class HashedEmbedder:
     """Feature hashing of sub-tokens with signs (Weinberger et al., 2009) and sub-linear term frequency, 1 + ln tf.
 
     The sign comes from a hash bit that the dimension does not use, so that collisions cancel on average.
