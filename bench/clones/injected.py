@@ -19,10 +19,11 @@ import polars as pl
 from bench.clones.edits import LEVELS, donors, edit
 from bench.clones.layout import relayout
 from bench.clones.originals import Original, originals
-from bench.clones.released import packages
+from bench.clones.released import Package, packages
 from bench.clones.renaming import KINDS, RENAMED, rename
-from bench.clones.sets import FUNCTIONS, PAIRS, T1, T2, T3, CloneSet
+from bench.clones.sets import FUNCTIONS, PAIRS, T1, T2, T3, CloneSet, kept
 from bench.clones.syntax import names, parse
+from stemma.languages import EXTRACTOR_VERSION
 
 SEED = 20261120
 MUTATED, LEFT_ALONE = 300, 900
@@ -46,24 +47,29 @@ class Stock:
 
 def injected(folder: Path) -> CloneSet:
     """The set made of the packages that are here; the same on every run over the same packages."""
+    here = packages(folder)
+    labels = sorted(f"{package.language} {package.label}" for package in here)
+    made = kept(folder, "injected", f"{EXTRACTOR_VERSION} {labels}", lambda: _made(here))
+    is_pair = pl.col("is_clone").is_not_null()
+    provenance = {"packages": ", ".join(labels), "seed": str(SEED)}
+    functions = made.filter(~is_pair).select(FUNCTIONS.names())
+    return CloneSet("injected", provenance, functions, made.filter(is_pair).select(PAIRS.names()))
+
+
+def _made(here: Sequence[Package]) -> pl.DataFrame:
+    """Functions and pairs in one frame; which a row is, `is_clone` says, which functions have not."""
     by_language: dict[str, list[Original]] = defaultdict(list)
-    labels: dict[str, list[str]] = defaultdict(list)
-    for package in packages(folder):
-        found = originals(package)
-        by_language[package.language] += found
-        if found:
-            labels[package.language].append(package.label)
+    for package in here:
+        by_language[package.language] += originals(package)
     functions: list[tuple[int, str, str, str, bytes]] = []
     pairs: list[tuple[int, int, bool, str, str, float | None, float | None, str]] = []
     for language in sorted(by_language):
         _inject(language, _drawn(by_language[language]), functions, pairs)
-    provenance = {language: ", ".join(sorted(found)) for language, found in sorted(labels.items())}
-    return CloneSet(
-        "injected",
-        {"seed": str(SEED), **provenance},
+    frames = [
         pl.DataFrame(functions, schema=FUNCTIONS, orient="row"),
         pl.DataFrame(pairs, schema=PAIRS, orient="row"),
-    )
+    ]
+    return pl.concat(frames, how="diagonal")
 
 
 def _drawn(found: Sequence[Original]) -> list[Original]:

@@ -1,12 +1,12 @@
 """Pairs of real functions that a person reads: which to read, what was said of them, and what follows for precision.
 
 `python -m bench.clones.reading FOLDER` prints pairs without a verdict. Verdicts are kept in `verdicts.csv` by package,
-path and name: of the code itself nothing is kept. The rule they were read by: a clone is a pair of which one is the
-other with edits, most statements corresponding in order, so that a mend of one asks for a look at the other; pairs
+path, line and name: of the code itself nothing is kept. They were read by this rule: in a pair of clones one is the
+other with edits, most statements corresponding in order, so that a mend of one asks for a look at the other. Pairs
 alike by an idiom, by a chain of like calls or in their outline alone are none.
 
-The pairs are drawn from all candidates of real packages by strata of their score, so that each verdict stands for a
-known number of candidates, and precision and probability can be told for the pairs as they come.
+The pairs are drawn from all candidates of real packages by strata of likeness, so that each verdict stands for a known
+number of candidates, and precision and probability can be told for the pairs as they come.
 """
 
 from __future__ import annotations
@@ -21,55 +21,73 @@ import polars as pl
 from bench.clones.functions import extracted, runs_only
 from bench.clones.originals import files_of
 from bench.clones.released import Package, packages
+from bench.clones.sets import kept
+from stemma.languages import EXTRACTOR_VERSION
 from stemma.match import pairs as matching
 
 SEED = 7
 VERDICTS = Path(__file__).with_name("verdicts.csv")
-MIN_TOKENS = 30
-"""What Stemma matches by default: smaller patterns are trivial."""
 PAIR = ("place_a", "place_b")
+STRATA, REPORTED = "strata", "reported"
+OF_EACH = {0.0: 14, 0.35: 14, 0.45: 14, 0.5: 30, 0.55: 30, 0.6: 30, 0.65: 30, 0.7: 30, 0.8: 14, 0.9: 14}
+"""How many are read of each stratum, from its lower edge; more where clones and others meet."""
+EDGES = tuple(OF_EACH)
 
 
 def real_patterns(folder: Path) -> pl.DataFrame:
-    """Patterns of the functions of all packages, each with one place where it stands."""
-    found = []
-    for package in packages(folder):
-        files = dict(files_of(package))
-        if files:
-            found.append(_patterns(package, files))
+    """Patterns of the functions of all packages that are not trivial, each with one place where it stands."""
+    here = packages(folder)
+    key = f"{EXTRACTOR_VERSION} {[package.label for package in here]}"
+    return kept(folder, "real", key, lambda: _all_patterns(here))
+
+
+def _all_patterns(here: list[Package]) -> pl.DataFrame:
+    found = [_patterns(package, files) for package in here if (files := dict(files_of(package)))]
     return pl.concat(found, how="vertical_relaxed").unique("pattern_id", keep="first", maintain_order=True)
 
 
 def _patterns(package: Package, files: dict[str, bytes]) -> pl.DataFrame:
     snippets, patterns = extracted(files, package.language)
     places = runs_only(snippets).select(
-        "pattern_id", place=pl.concat_str(pl.lit(f"{package.label}:"), "blob_oid", pl.lit(":"), "qualified_name")
+        "pattern_id",
+        place=pl.format("{}:{}:{}:{}", pl.lit(package.label), "blob_oid", "start_line", "qualified_name"),
     )
     return (
         places.unique("pattern_id", keep="first", maintain_order=True)
         .join(patterns, on="pattern_id", maintain_order="left")
-        .filter(pl.col("n_tokens") >= MIN_TOKENS)
+        .filter(~pl.col("is_trivial"))
         .with_columns(language=pl.lit(package.language), package=pl.lit(package.label))
     )
 
 
-def stratified(patterns: pl.DataFrame, edges: list[float], of_each: int) -> pl.DataFrame:
-    """Candidates drawn by strata of likeness, with all components and the number of candidates each stands for.
+def scored_candidates(patterns: pl.DataFrame) -> pl.DataFrame:
+    """Every candidate of the patterns with its components, where the two stand and its stratum.
 
-    Likeness is the plain mean of structure, windows and words, which no calibration changes: verdicts outlive one.
+    Strata are of likeness, the plain mean of structure, windows and words, which no calibration changes: verdicts
+    outlive one.
     """
     candidates = matching.candidates(patterns)
-    scored = matching.compare(patterns, candidates.a, candidates.b)
-    names = [f"{low:.2f}" for low in edges]
+    scored = matching.compare(patterns, candidates.a, candidates.b).drop("note")
     likeness = pl.mean_horizontal("structural", "fingerprint", "lexical")
-    frame = scored.with_columns(
-        row_a=candidates.a, row_b=candidates.b, stratum=likeness.cut(edges[1:], labels=names).cast(pl.String)
-    )
-    drawn = []
-    for (_,), part in sorted(frame.group_by("stratum"), key=lambda group: str(group[0])):
-        n = min(of_each, len(part))
-        drawn.append(part.sort("row_a", "row_b").sample(n, seed=SEED).with_columns(weight=pl.lit(len(part) / n)))
-    return placed(patterns, pl.concat(drawn))
+    stratum = pl.lit(EDGES[0])
+    for edge in EDGES[1:]:
+        stratum = pl.when(likeness >= edge).then(edge).otherwise(stratum)
+    return placed(patterns, scored.with_columns(row_a=candidates.a, row_b=candidates.b, stratum=stratum))
+
+
+def to_read(candidates: pl.DataFrame) -> pl.DataFrame:
+    """Those drawn of each stratum: the first by a hash of where they stand, so that asking for more keeps the rest."""
+    order = pl.concat_str(PAIR, separator="\0").hash(SEED)
+    ranked = candidates.with_columns(rank=order.rank("ordinal").over("stratum"))
+    wanted = pl.col("stratum").replace_strict(OF_EACH, return_dtype=pl.Int64)
+    return ranked.filter(pl.col("rank") <= wanted).sort("stratum", "rank").drop("rank")
+
+
+def read_candidates(candidates: pl.DataFrame) -> pl.DataFrame:
+    """The candidates with a verdict, each with `weight`: how many candidates of its stratum it stands for."""
+    sizes = candidates.group_by("stratum").len()
+    read = candidates.join(verdicts().filter(sample=STRATA), on=PAIR)
+    return read.join(sizes, on="stratum").with_columns(weight=pl.col("len") / pl.len().over("stratum")).drop("len")
 
 
 def placed(patterns: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -85,19 +103,26 @@ def placed(patterns: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def verdicts() -> pl.DataFrame:
-    """place_a, place_b, is_clone, read_on."""
-    schema = {"place_a": pl.String, "place_b": pl.String, "is_clone": pl.Boolean, "read_on": pl.String}
+    """place_a, place_b, is_clone, sample (which draw it was read for), read_on."""
+    schema = {
+        "place_a": pl.String,
+        "place_b": pl.String,
+        "is_clone": pl.Boolean,
+        "sample": pl.String,
+        "read_on": pl.String,
+    }
     return pl.read_csv(VERDICTS, schema=schema) if VERDICTS.exists() else pl.DataFrame(schema=schema)
 
 
-def say(pairs: pl.DataFrame, answers: str) -> None:
+def say(pairs: pl.DataFrame, answers: str, sample: str) -> None:
     """Keep verdicts: one letter a pair, `c` for a clone, `n` for none; any other is left out."""
     said = pairs.select(*PAIR).with_columns(
         is_clone=pl.Series([{"c": True, "n": False}.get(letter) for letter in answers]),
+        sample=pl.lit(sample),
         read_on=pl.lit(date.today().isoformat()),
     )
-    both = pl.concat([verdicts(), said.drop_nulls("is_clone")]).unique(PAIR, keep="last", maintain_order=True)
-    both.sort(PAIR).write_csv(VERDICTS)
+    both = pl.concat([verdicts(), said.drop_nulls("is_clone")]).unique([*PAIR, "sample"], keep="last")
+    both.sort("sample", *PAIR).write_csv(VERDICTS)
 
 
 def show(patterns: pl.DataFrame, pairs: pl.DataFrame, most_lines: int = 40) -> None:
@@ -109,13 +134,9 @@ def show(patterns: pl.DataFrame, pairs: pl.DataFrame, most_lines: int = 40) -> N
             print("\n".join(patterns["code"][row[side]].splitlines()[:most_lines]))
 
 
-EDGES = [0.0, 0.35, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9]
-OF_EACH = 14
-
-
 def main() -> None:
     patterns = real_patterns(Path(sys.argv[1]))
-    pairs = stratified(patterns, EDGES, OF_EACH)
+    pairs = to_read(scored_candidates(patterns))
     show(patterns, pairs.join(verdicts(), on=PAIR, how="anti", maintain_order="left"))
 
 

@@ -5,9 +5,12 @@ BigCloneBench's is read in `bigclonebench`, the injected one made in `injected`;
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import subprocess
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,7 @@ FUNCTIONS = pl.Schema(
         "text": pl.Binary(),
     }
 )
+_MAKERS = frozenset({"edits", "functions", "injected", "layout", "originals", "released", "renaming", "sets", "syntax"})
 PAIRS = pl.Schema(
     {
         "a": pl.Int64(),
@@ -79,3 +83,19 @@ def files_at(repo: Path, commit: str, suffix: str, *paths: str) -> dict[str, byt
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         members = [member for member in tar if member.isfile() and member.name.endswith(suffix)]
         return {member.name: file.read() for member in members if (file := tar.extractfile(member)) is not None}
+
+
+def kept(folder: Path, name: str, key: str, build: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """A frame that takes minutes to make, from the folder if it was made there before of the same things.
+
+    `key` says what it is made of; the code that makes it is part of that.
+    """
+    own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in _MAKERS)
+    digest = hashlib.sha256(key.encode() + own).hexdigest()[:16]
+    place = folder / "made" / f"{name}-{digest}.parquet"
+    if not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        part = place.with_suffix(f".{os.getpid()}")
+        build().write_parquet(part)
+        part.rename(place)
+    return pl.read_parquet(place)
