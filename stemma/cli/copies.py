@@ -51,6 +51,9 @@ def similar(
         return
     empty = f"No copy of it among {len(index):,} patterns indexed {index.about['built_at']}."
     show.frame(_shown(rows), as_json=False, title=f"Copies of {show.plain(target)}", empty=empty)
+    if not rows.is_empty():
+        told = f"Among {len(index):,} patterns as of {index.about['built_at']}."
+        show.console.print(told, style="dim", highlight=False)
     if explain:
         _explain(index, given, rows)
 
