@@ -2,7 +2,7 @@
 
 Without folders it reads the packages installed beside this interpreter; with them, every file in them that Stemma has
 a language for. The committed figures are of the packages and repositories named in `corpus.json`, unpacked into one
-folder that was given beside that of the installed packages, with `--at-most 1000`. Results are written to
+folder that was given beside that of the installed packages, with `--at-most 500`. Results are written to
 `bench/results/definitions.json` and `.md`.
 """
 

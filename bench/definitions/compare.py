@@ -39,7 +39,7 @@ class Comparison:
     by_both: int = 0
     by_stemma: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def unexplained(self) -> int:
@@ -94,8 +94,9 @@ def _pair(comparison: Comparison, read: Read, theirs: list[Tag] | None) -> None:
     for case in _cases(left, read, spare) if left else ():
         why = reason(case)
         comparison.reasons[why] += 1
-        if len(comparison.examples[why]) < EXAMPLES:
-            comparison.examples[why].append(f"{read.path}:{case.tag.line} {case.tag.kind} {case.tag.name}")
+        shown = comparison.examples.setdefault(why, [])
+        if len(shown) < EXAMPLES:
+            shown.append(f"{read.path}:{case.tag.line} {case.tag.kind} {case.tag.name}")
 
 
 def _left(theirs: list[Tag], ours: list[dict[str, Any]]) -> tuple[list[tuple[Tag, bool]], list[dict[str, Any]]]:
