@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from bench.definitions.__main__ import files_of, report, spread
+from bench.definitions.__main__ import files_of, main, report, spread
 from bench.definitions.compare import compare
 from bench.definitions.oracles import read_with_ast
 
@@ -55,6 +56,21 @@ def test_an_object_that_ctags_takes_for_a_class_is_named_as_such(tmp_path: Path)
     (comparison,) = compare("javascript", [tmp_path / "a.js"], ["ctags"])
     assert set(comparison.reasons) <= {"an object literal: not a class"}
     assert comparison.by_both >= 1
+
+
+@needs_ctags
+def test_the_command_writes_its_figures_as_json_and_as_a_table(tmp_path: Path) -> None:
+    (tmp_path / "A.java").write_text("interface A {\n  void none();\n  default void some() { }\n}\n")
+    (tmp_path / "a.swift").write_text("func f() { }\n")
+    main([str(tmp_path), "--output", str(tmp_path / "out")])
+    figures = json.loads((tmp_path / "out" / "definitions.json").read_text())
+    assert figures["no_other_reader"] == {"swift": 1}
+    assert [(row["language"], row["reasons"]) for row in figures["results"]] == [
+        ("java", {"declared without a body": 1})
+    ]
+    table = (tmp_path / "out" / "definitions.md").read_text()
+    assert "| java | ctags | 1 | 3 | 2 | 1 | 0 | 2 |" in table
+    assert "| declared without a body | 1 |" in table
 
 
 def test_files_are_taken_once_by_content_and_spread_evenly(tmp_path: Path) -> None:

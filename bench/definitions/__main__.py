@@ -72,18 +72,18 @@ def report(comparisons: list[Comparison], machine: dict[str, Any], unread: dict[
     lines += ["| reason | " + " | ".join(f"{item.language}, {item.reader}" for item in comparisons) + " |"]
     lines += ["|---|" + "---:|" * len(comparisons)]
     for why in sorted({why for item in comparisons for why in item.reasons}):
-        cells = (f"{item.reasons[why]:,}" if item.reasons[why] else "" for item in comparisons)
+        cells = (f"{item.reasons[why]:,}" if why in item.reasons else "" for item in comparisons)
         lines.append(f"| {why} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.definitions", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, help="what to read; the installed packages when none is given")
     parser.add_argument("--language", choices=sorted(LANGUAGES), action="append", help="only this; repeatable")
     parser.add_argument("--at-most", type=int, help="files of each language, evenly spread over the sorted paths")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of definitions.json and definitions.md")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     found = files_of(arguments.folders or [Path(sysconfig.get_path("purelib"))])
     wanted = arguments.language or sorted(found)
     comparisons: list[Comparison] = []

@@ -5,7 +5,7 @@ The other readers live in `oracles`, the rules in `reasons`; files and results i
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,12 +38,12 @@ class Comparison:
     found: int = 0
     by_both: int = 0
     by_stemma: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def unexplained(self) -> int:
-        return self.reasons["unexplained"]
+        return self.reasons.get("unexplained", 0)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _pair(comparison: Comparison, read: Read, theirs: list[Tag] | None) -> None:
     comparison.by_both += len(theirs) - len(left)
     for case in _cases(left, read, spare) if left else ():
         why = reason(case)
-        comparison.reasons[why] += 1
+        comparison.reasons[why] = comparison.reasons.get(why, 0) + 1
         shown = comparison.examples.setdefault(why, [])
         if len(shown) < EXAMPLES:
             shown.append(f"{read.path}:{case.tag.line} {case.tag.kind} {case.tag.name}")
