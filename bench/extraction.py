@@ -2,7 +2,7 @@
 
 Without folders it reads the packages installed beside this interpreter. Both run in this process on one core, in turn,
 several times, each time as if nothing had been read before; figures are medians of CPU seconds, and of the ratios of
-neighbours in time, for a busy machine slows both. The committed figures are of the Python packages networkx and
+neighbours in time, for a busy machine slows both. It was tried on the Python packages networkx and
 sqlalchemy, npm's rxjs 7.8.2, and google/gson, gin-gonic/gin, redis/redis, pallets/flask. Results:
 `bench/results/extraction.json` and `.md`.
 """
@@ -30,8 +30,8 @@ from stemma.git.blob import blob_id
 from stemma.languages import grammar_of
 
 RESULTS = Path(__file__).parent / "results"
-ROUNDS = 5
-MAX_BYTES = 4_000_000
+ROUNDS = 3
+MAX_BYTES = 1_000_000
 """Of each grammar, at most so much is read, in the order of the paths."""
 MIN_BYTES = 200_000
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=60)
