@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,8 @@ from bench.clones.released import Package, packages
 from bench.clones.sets import kept
 from stemma.languages import EXTRACTOR_VERSION
 from stemma.match import pairs as matching
+from stemma.match.clones import is_test_path
+from stemma.match.evidence import is_match
 
 SEED = 7
 VERDICTS = Path(__file__).with_name("verdicts.csv")
@@ -132,6 +135,52 @@ def show(patterns: pl.DataFrame, pairs: pl.DataFrame, most_lines: int = 40) -> N
         for side in ("row_a", "row_b"):
             print(f"--- {patterns['place'][row[side]]}")
             print("\n".join(patterns["code"][row[side]].splitlines()[:most_lines]))
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What the verdicts say of precision as things are now: of the candidates that match, how many are clones.
+
+    Once weighted, from the pairs drawn by strata, and once plainly, from those drawn of the matches themselves: of all
+    of them, and of those outside tests, which is what `stemma clones` shows unless told otherwise.
+    """
+    candidates = scored_candidates(real_patterns(folder))
+    read = read_candidates(candidates)
+    kept = read.filter(is_match(read, None))
+    clones = float((kept["weight"] * kept["is_clone"]).sum())
+    drawn = candidates.join(verdicts().filter(sample=REPORTED), on=PAIR)
+    drawn = drawn.filter(is_match(drawn, None))
+    is_test = [is_test_path(one.split(":")[-3]) or is_test_path(other.split(":")[-3]) for one, other in _places(drawn)]
+    apart = drawn.filter(~pl.Series(is_test, dtype=pl.Boolean))
+    found = {
+        "seed": SEED,
+        "read_on": ", ".join(verdicts()["read_on"].unique().sort()),
+        "candidates": len(candidates),
+        "matches": int(is_match(candidates, None).sum()),
+        "read_by_strata": len(read),
+        "of_them_matching": len(kept),
+        "precision_by_strata": clones / float(kept["weight"].sum()),
+        "recall_of_candidates": clones / float((read["weight"] * read["is_clone"]).sum()),
+        "read_of_matches": len(drawn),
+        "of_them_clones": int(drawn["is_clone"].sum()),
+        "read_of_matches_outside_tests": len(apart),
+        "of_them_clones_outside_tests": int(apart["is_clone"].sum()),
+    }
+    return {**found, "said": _said(found)}
+
+
+def _places(pairs: pl.DataFrame) -> list[tuple[str, str]]:
+    return list(pairs.select(PAIR).iter_rows())
+
+
+def _said(found: dict[str, Any]) -> list[str]:
+    return [
+        f"Read on {found['read_on']} (seed {found['seed']}), by the rule in `reading`. Drawn at random of the "
+        f"{found['matches']:,} matches among {found['candidates']:,} candidate pairs of real functions: "
+        f"{found['of_them_clones']} of {found['read_of_matches']} are clones; outside tests, which `stemma clones` "
+        f"leaves out by default, {found['of_them_clones_outside_tests']} of {found['read_of_matches_outside_tests']}.",
+        f"Drawn by strata of all candidates, {found['read_by_strata']}: precision {found['precision_by_strata']:.3f}, "
+        f"and {found['recall_of_candidates']:.3f} of the clones among candidates match.",
+    ]
 
 
 def main() -> None:

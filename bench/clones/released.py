@@ -21,6 +21,7 @@ from pathlib import Path
 DEBIAN = """deb-src http://deb.debian.org/debian bookworm main
 deb-src http://deb.debian.org/debian-security bookworm-security main
 """
+JSCPD = "jscpd@5.3.3 jscpd-linux-x64-gnu@5.3.3"
 NPM, DEB, SOURCE = "npm", "deb", "source"
 
 _NPM = {
@@ -114,6 +115,12 @@ def get(package: Package, lists: Path) -> None:
         tree.rename(package.folder)
 
 
+def get_jscpd(folder: Path) -> None:
+    """The peer `jscpd` measures, its program for this machine beside it."""
+    (folder / "jscpd").mkdir(parents=True, exist_ok=True)
+    _run(folder / "jscpd", "npm", "install", "--silent", "--prefix", ".", *JSCPD.split())
+
+
 def _unpack(archive: Path, tree: Path) -> None:
     with tarfile.open(archive) as tar:
         tar.extractall(tree, filter="data")
@@ -150,6 +157,8 @@ def _run(folder: str | Path, *command: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()
+    if not (folder / "jscpd").exists():
+        get_jscpd(folder)
     with tempfile.TemporaryDirectory() as place:
         lists = Path(place) / "lists"
         for package in missing(folder):
