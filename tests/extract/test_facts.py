@@ -18,7 +18,7 @@ def facts(grammar: str, text: str, name: str = "f") -> dict[str, Any]:
     return by_text[found[0]["exact_hash"]]
 
 
-# What lizard 1.17 and McCabe's rule give: one, and one for each branch, loop, case, handler, and short circuit.
+# McCabe's rule, counted by hand: one, and one for each branch, loop, case, handler, and short circuit.
 COMPLEXITIES = [
     ("python", "def f(a):\n    return a\n", 1),
     ("python", "def f(a):\n    if a:\n        pass\n    elif b:\n        pass\n    else:\n        pass\n", 3),
