@@ -50,6 +50,11 @@ def spread(paths: list[Path], at_most: int | None) -> list[Path]:
     return [paths[position * len(paths) // at_most] for position in range(at_most)]
 
 
+def _within(example: str, folders: list[Path]) -> str:
+    """Where it is in the folder that was given: where that one stands is nobody else's matter."""
+    return next((example.removeprefix(f"{folder}/") for folder in folders if example.startswith(f"{folder}/")), example)
+
+
 def readers_of(language: str) -> list[str]:
     return [*(["ctags"] if language in CTAGS else []), *(["ast"] if language == "python" else [])]
 
@@ -90,6 +95,10 @@ def main(given: list[str] | None = None) -> None:
     for language in sorted(set(wanted) & set(found)):
         paths = spread(found[language], arguments.at_most)
         comparisons += compare(language, paths, readers_of(language))
+    for item in comparisons:
+        item.examples = {
+            why: [_within(text, arguments.folders) for text in texts] for why, texts in item.examples.items()
+        }
     unread = {language: len(found[language]) for language in wanted if not readers_of(language)}
     machine = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
