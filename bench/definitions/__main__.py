@@ -1,7 +1,7 @@
 """Compare the definitions Stemma finds with those of ctags and ast: `python -m bench.definitions [FOLDER ...]`.
 
 Without folders it reads the packages installed beside this interpreter; with them, every file in them that Stemma has
-a language for. The committed figures are of the packages and repositories named in `corpus.json`, unpacked into one
+a language for. Its figures were made on the packages and repositories named in `corpus.json`, unpacked into one
 folder that was given beside that of the installed packages, with `--at-most 500`. Results are written to
 `bench/results/definitions.json` and `.md`.
 """
