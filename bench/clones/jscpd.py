@@ -20,7 +20,7 @@ from bench.clones.detection import Classes, Clock, Detection, flags
 from bench.clones.functions import suffix_of
 from bench.clones.sets import CloneSet, MissingSetError
 
-NORMALISED = ("--ignore-identifiers", "--ignore-literals")
+NORMALISED = ("--ignore-identifiers", "--ignore-literals", "--mode", "weak")  # weak: comments are no tokens
 SIZES = ((50, 5), (30, 3), (20, 3))
 """Least tokens and lines of a fragment; the first is its default."""
 COVERS = (0.0, 0.3, 0.5, 0.7)
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        what = "identifiers and literals ignored" if self.is_normalised else "plain"
+        what = "identifiers, literals and comments ignored" if self.is_normalised else "plain"
         return f"{what}, at least {self.min_tokens} tokens and {self.min_lines} lines"
 
 
