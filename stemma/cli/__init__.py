@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -53,9 +54,22 @@ def build(wanted: str | None = None) -> typer.Typer:
             app.add_typer(module.app, name=name)
         else:
             app.command(name, context_settings=_CONTEXTS.get(name))(getattr(module, name.replace("-", "_")))
-    if wanted in COMMANDS:  # a single command would otherwise be the program itself
-        app.callback()(lambda: None)
+    app.callback()(_program)  # which also keeps a single command from being the program itself
     return app
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"stemma {version('codestemma')}")
+        raise typer.Exit
+
+
+def _program(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,9 @@ def test_a_killed_run_is_not_said_to_run(stemma: Stemma, database: Database) -> 
     runs.begin(database, "killed long ago")
     stemma("status")
     assert database.read("SELECT status FROM stemma.runs").item() == "killed"
+
+
+def test_the_command_tells_its_version(stemma: Stemma) -> None:
+    called = stemma("--version")
+    assert called.code == 0
+    assert called.out.strip() == f"stemma {version('codestemma')}"
