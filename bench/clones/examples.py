@@ -138,7 +138,7 @@ def _made(clones: CloneSet) -> pl.DataFrame:
 def _described(candidates: pl.DataFrame, read: pl.DataFrame, made: list[pl.DataFrame]) -> list[str]:
     counts: Any = pl.concat([part.select("kind") for part in made]).group_by("kind").len().sort("kind")
     return [
-        f"{len(read)} of {len(candidates)} candidate pairs of released packages, read by a person",
+        f"{len(read)} of {len(candidates)} candidate pairs of released packages, read one by one",
         f"up to {N_APART} candidate pairs of two packages below a likeness of {UNLIKE}, taken for negatives",
         *(f"{n} constructed pairs of two patterns: {kind}" for kind, n in counts.iter_rows()),
     ]

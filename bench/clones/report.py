@@ -35,7 +35,7 @@ def markdown(found: dict[str, Any]) -> str:
     for name, part in found["sets"].items():
         lines += [f"## {name}", "", *_table(part["rows"]), "", *_strengths(part["rows"]), *_negatives(part["rows"])]
     reading = found["reading"]
-    lines += ["## Read by a person", "", *reading["said"], ""]
+    lines += ["## Read one by one", "", *reading["said"], ""]
     return "\n".join(lines)
 
 
