@@ -11,7 +11,7 @@ export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
 STEMMA := .venv/bin/stemma
 PYTHON := .venv/bin/python
-DEMO_PACKAGES := click typer rich
+DEMO_PACKAGES := click typer tabulate wcwidth
 SITE := $$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 .PHONY: help setup demo up test lint bench docs
@@ -26,7 +26,7 @@ setup: .venv/.ready ## Set up uv and the virtual environment
 	@"$(UV)" sync --locked --quiet --python python3.11
 	@touch $@
 
-demo: setup ## From git to answers over this project and three of its packages, or REPO=<path or URL>
+demo: setup ## From git to answers over this project and four of its packages, or REPO=<path or URL>
 ifdef REPO
 	@$(STEMMA) repo add "$(REPO)"
 else

@@ -60,10 +60,11 @@ WHERE p.is_trivial AND p.n_live > 1 AND ($1::text IS NULL OR p.pattern_id IN (SE
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 _FAMILY = "SELECT * FROM stemma.families WHERE family_id = $1"
-_CANDIDATES = f"""
+_BY_ID = f"""
 SELECT family_id, name FROM stemma.families WHERE family_id >= $1 AND family_id < $1 || 'g'
 ORDER BY 1 LIMIT {MAX_CANDIDATES + 1}
 """
+_BY_NAME = f"SELECT family_id, name FROM stemma.families WHERE name = $1 ORDER BY 1 LIMIT {MAX_CANDIDATES + 1}"
 _MEMBERS = """
 SELECT p.pattern_id AS member, p.name, p.kind, p.n_lines, p.n_live AS n_places, p.code, m.similarity, m.joined_at,
        p.pattern_id = f.medoid_pattern_id AS is_medoid
@@ -141,11 +142,13 @@ class Family:
 
 
 def family(db: Database, reference: str, *, max_members: int, max_places: int) -> Family:
-    """The family whose id is, or alone begins with, `reference`; of members and places the first so many.
+    """The family whose id is, or alone begins with, `reference`, or which alone has that name.
+
+    Of members and places the first so many.
 
     Raises:
-        ConfigError: it is no beginning of an id, or several families' ids begin so; names up to five of them.
-        NotFoundError: no family's id begins so.
+        ConfigError: several families' ids begin so, or have that name; names up to five of them.
+        NotFoundError: no family's id begins so, and none has that name.
     """
     family_id = _family_id(db, reference.strip())
     with db.transaction() as transaction:
@@ -158,17 +161,18 @@ def family(db: Database, reference: str, *, max_members: int, max_places: int) -
 
 
 def _family_id(db: Database, reference: str) -> str:
-    if not _ID.fullmatch(reference):
-        raise ConfigError(
-            f"'{reference}' is no family id: {MIN_ID_DIGITS} to 32 hex digits.", "`stemma families` shows the ids."
-        )
-    found = db.read(_CANDIDATES, [reference.lower()])
+    found = db.read(_BY_ID, [reference.lower()]) if _ID.fullmatch(reference) else pl.DataFrame()
     if found.is_empty():
-        raise NotFoundError(f"No family's id begins with '{reference}'.", "List the families: stemma families")
+        found = db.read(_BY_NAME, [reference])
+    if found.is_empty():
+        raise NotFoundError(
+            f"No family is called '{reference}', and none's id begins so with {MIN_ID_DIGITS} digits or more.",
+            "List the families: stemma families",
+        )
     if len(found) > 1:
         shown = ", ".join(f"{id_} ({name})" for id_, name in found.head(MAX_CANDIDATES).iter_rows())
         more = ", ..." if len(found) > MAX_CANDIDATES else ""
-        raise ConfigError(f"'{reference}' means several families: {shown}{more}.", "Give more digits.")
+        raise ConfigError(f"'{reference}' means several families: {shown}{more}.", "Give more digits of the id.")
     return str(found["family_id"].item())
 
 

@@ -168,10 +168,22 @@ def test_an_unknown_family_says_where_to_look(stemma: Stemma, database: Database
 
 
 @pytest.mark.parametrize("reference", ["", "f", "xyzxyz", "../..", "' OR 1=1 --", "f" * 33])
-def test_what_is_no_id_is_refused(stemma: Stemma, database: Database, reference: str) -> None:
-    refused = stemma("diff-family", reference)
-    assert refused.code == 2
-    assert "no family id" in refused.sentence
+def test_what_is_neither_id_nor_name_is_not_found(stemma: Stemma, database: Database, reference: str) -> None:
+    missing = stemma("diff-family", reference)
+    assert missing.code == 7
+    assert "No family is called" in missing.sentence
+
+
+def test_a_family_answers_to_its_name_while_no_other_has_it(stemma: Stemma, database: Database, family: str) -> None:
+    name = database.read("SELECT name FROM stemma.families")["name"].item()
+    assert stemma("diff-family", name, "--json").json["family_id"] == family
+    twin = ("0" if family[0] != "0" else "1") + family[1:]
+    database.execute("INSERT INTO stemma.families SELECT $1, language, medoid_pattern_id, name, n_patterns, "
+                     "n_occurrences, n_repositories, mean_score, created_at, updated_at, cohesion FROM stemma.families",
+                     [twin])  # fmt: skip
+    unsure = stemma("diff-family", name)
+    assert unsure.code == 2
+    assert all(id_ in unsure.sentence for id_ in (family, twin))
 
 
 def test_an_ambiguous_beginning_names_the_families(stemma: Stemma, database: Database, family: str) -> None:
