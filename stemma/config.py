@@ -56,9 +56,7 @@ class Settings(BaseSettings):
         default=None, description="A Qdrant server to use in place of the embedded Qdrant Edge."
     )
     qdrant_api_key: SecretStr | None = Field(default=None, description="API key of that Qdrant server.")
-    embedder: str = Field(
-        default="static", description="`static` (built in), `fastembed:<model>` or `openai:<model>`."
-    )
+    embedder: str = Field(default="static", description="`static` (built in), `fastembed:<model>` or `openai:<model>`.")
     openai_base_url: str = Field(
         default="http://127.0.0.1:11434/v1", description="OpenAI-compatible endpoint of the `openai:` embedder."
     )

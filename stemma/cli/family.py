@@ -25,7 +25,9 @@ FILL_CHARS = 60
 
 
 def diff_family(
-    reference: Annotated[str, typer.Argument(metavar="FAMILY", help="Family id, its first 6 digits or more, or its name.")],
+    reference: Annotated[
+        str, typer.Argument(metavar="FAMILY", help="Family id, its first 6 digits or more, or its name.")
+    ],
     member: Annotated[
         int | None, typer.Option("--member", min=2, help="Show this member beside the first, line by line.")
     ] = None,
