@@ -88,7 +88,7 @@ def update_matches(db: Database, vectors: Vectors | None, settings: Settings) ->
         counts["note"] = NOTE_NO_VECTORS
         logger.warning(NOTE_NO_VECTORS)
     if n_new:
-        live = db.read(LIVE, [valid])
+        live = db.read(LIVE, [valid]).sort("pattern_id")  # alike patterns go into the same batches in every run
         n_matches, n_candidates = _match_new(db, vectors, live, version, settings)
         counts |= {"n_matches": n_matches, "candidates": n_candidates}
     return counts
@@ -112,7 +112,9 @@ def _match_new(
     new = in_order(scopes, sketches)  # so that a batch reads few others
     new = new[is_new[new]]
     batches[new] = np.arange(len(new)) // BATCH
-    near = near_pairs(vectors, live, is_new) if vectors else (np.empty(0, np.int64), np.empty(0, np.int64))
+    near = (np.empty(0, np.int64), np.empty(0, np.int64))
+    if vectors and _counts_meaning(settings, vectors.embedder_name):
+        near = near_pairs(vectors, live, is_new)
     batch_of_near = np.maximum(batches[near[0]], batches[near[1]])
     fingerprints = Fingerprints(scopes, sketches, batches)
     n_matches = n_candidates = 0
@@ -131,6 +133,15 @@ def _match_new(
             n_candidates += len(pairs)
             progress.advance(len(rows))
     return n_matches, n_candidates
+
+
+def _counts_meaning(settings: Settings, embedder_name: str) -> bool:
+    """Whether near vectors alone can make a match. Where they cannot, the join for them is most of matching's cost."""
+    learned = calibration()
+    if settings.match_weights is not None:
+        return settings.match_weights.get("semantic", 0) > 0
+    has_rule = learned.semantic is not None and learned.semantic.embedder == embedder_name
+    return has_rule or learned.weights["semantic"] > 0
 
 
 def _sketches(db: Database, live: pl.DataFrame) -> Sketches:
