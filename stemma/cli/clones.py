@@ -135,8 +135,7 @@ def _check_semantic(settings: Settings, embedder: Embedder) -> None:
     """Say where nothing would be found, for nobody knows from which likeness on code means the same."""
     from stemma.match.calibration import calibration
 
-    rule = calibration().semantic
-    if settings.match_weights is None and (rule is None or rule.embedder != embedder.name):
+    if settings.match_weights is None and calibration().rule_for(embedder.name) is None:
         raise ConfigError(
             f"Matches in meaning are not calibrated for the embedder {embedder.name}.",
             "Leave out --semantic, or set match_weights and match_threshold.",

@@ -73,6 +73,10 @@ class Calibration:
     version: str
     """Hash of all of it."""
 
+    def rule_for(self, embedder: str | None) -> SemanticRule | None:
+        """The rule of meaning for vectors of that embedder, where there is one."""
+        return self.semantic if self.semantic is not None and self.semantic.embedder == embedder else None
+
     def probability(self, score: Scores, n_common: NDArray[Any]) -> Scores:
         """That pairs of such scores, with so many windows in common, are clones; NaN where there is no score."""
         return _sigmoid(self.a * score.astype(np.float64) + self.b + self.c * np.log1p(np.nan_to_num(n_common)))

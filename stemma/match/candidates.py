@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,10 @@ from stemma.match.kinds import scopes_of
 Rows = NDArray[np.int64]
 Keys = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Found = tuple[Rows, Rows]
+"""Two arrays of rows, a pair at each place; in any order, and more than once."""
+
+NOBODY: Found = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 RUN = 12
 """Tokens of a fingerprint. Of runs of 5 tokens 91 % stand in more than 32 of 40,000 real patterns and tell little, of
@@ -175,7 +180,7 @@ class Fingerprints:
         keys = (scopes[rows] << _HASH_BITS | values) << _ROW_BITS | place_of[rows]
         order = np.argsort(keys)
         keys = keys[order]
-        starts = _starts(keys >> _ROW_BITS)
+        starts = starts_of(keys >> _ROW_BITS)
         n_in = np.diff(starts, append=len(keys))
         n_sharing = np.repeat(n_in, n_in)
         places = keys & _ROW_MASK
@@ -208,7 +213,7 @@ class Fingerprints:
         """Rows a < b of the pairs of one batch."""
         found = np.concatenate([*self._by_rare(batch), *self._by_frequent(batch)])
         found.sort()
-        starts = _starts(found)
+        starts = starts_of(found)
         n_shared = np.diff(starts, append=len(found))
         found = found[starts]
         least = (SHARED * self._sizes[self._row_at]).astype(np.float32)
@@ -251,7 +256,7 @@ def _next_in_row(sketches: Sketches) -> Rows:
     return following
 
 
-def _starts(keys: Keys) -> Rows:
+def starts_of(keys: NDArray[Any]) -> Rows:
     """Where each distinct value of sorted keys begins."""
     is_first = np.ones(len(keys), np.bool_)
     is_first[1:] = keys[1:] != keys[:-1]
@@ -288,4 +293,4 @@ def scope_numbers(patterns: pl.DataFrame) -> Rows:
 def distinct(keys: Keys) -> Keys:
     """Sorted and distinct. `np.unique` hashes, and takes ten times as long on millions of keys."""
     keys = np.sort(keys)
-    return keys[_starts(keys)]
+    return keys[starts_of(keys)]

@@ -14,18 +14,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.embed.base import Embedder, present
+from stemma.embed.base import Embedder
 from stemma.embed.texts import pattern_texts
 from stemma.extract.checkout import Checkout
 from stemma.ids import content_id
 from stemma.match.grouping import group
 from stemma.match.kinds import scopes_of
+from stemma.match.neighbours import near_in
 from stemma.match.pairs import find_matches
 from stemma.progress import phase
 
 TYPES = TYPE_1, TYPE_2, TYPE_3, SEMANTIC = "type-1", "type-2", "type-3", "semantic"
-NEIGHBOURS, MIN_COSINE = 10, 0.5
-COSINES = 16_000_000  # in memory at once: 64 MB
+MIN_COSINE = 0.5
 
 # Where tests stand, by folder or by file name, in the languages Stemma reads.
 _TEST_PATHS = re.compile(
@@ -168,7 +168,7 @@ def _matched(live: pl.DataFrame, wanted: Wanted, embedder: Embedder | None) -> p
     with phase("match", total=len(live), unit="patterns") as progress:
         if SEMANTIC in wanted.types and embedder is not None:
             name, matrix = embedder.name, embedder.embed(pattern_texts(live))
-            near = _near(live, matrix)
+            near = near_in(matrix, scopes_of(live["language"], live["kind"]), min_cosine=MIN_COSINE)
         found = find_matches(
             live.select(_PATTERN),
             threshold=wanted.threshold,
@@ -185,25 +185,6 @@ def _matched(live: pl.DataFrame, wanted: Wanted, embedder: Embedder | None) -> p
         .join(row.rename({"row": "b"}), left_on="pattern_b", right_on="pattern_id", maintain_order="left")
         .select("a", "b", "score", "clone_type")
     )
-
-
-def _near(live: pl.DataFrame, matrix: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each pattern with its nearest of the same language and kinds, by blocks of one matrix product."""
-    scopes = scopes_of(live["language"], live["kind"])
-    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    for rows in live.select(row=pl.int_range(pl.len()), scope=scopes).filter(present(matrix)).partition_by("scope"):
-        at = rows["row"].to_numpy()
-        k = min(NEIGHBOURS, len(at) - 1)
-        n_rows = max(1, COSINES // len(at))
-        for start in range(0, len(at) if k else 0, n_rows):
-            block = at[start : start + n_rows]
-            cosines = matrix[block] @ matrix[at].T
-            cosines[np.arange(len(block)), np.arange(start, start + len(block))] = -1  # not with itself
-            nearest = np.argpartition(cosines, -k, axis=1)[:, -k:]
-            is_near = np.take_along_axis(cosines, nearest, axis=1) >= MIN_COSINE
-            found.append((np.repeat(block, is_near.sum(axis=1)), at[nearest[is_near]]))
-    a, b = (np.concatenate(side) for side in zip(*found, strict=True))
-    return a, b
 
 
 def _widest(live: pl.DataFrame, members: pl.DataFrame, matched: pl.DataFrame) -> pl.DataFrame:

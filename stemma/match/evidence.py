@@ -86,17 +86,21 @@ class Evidence:
         found: Flags = self._type_3_probability >= self._calibration.threshold
         return found
 
+    @property
+    def _rule(self) -> SemanticRule | None:
+        return self._calibration.rule_for(self._contents.embedder)
+
     @cached_property
     def _semantic_probability(self) -> Scores:
-        rule = self._calibration.semantic
-        if rule is None or rule.embedder != self._contents.embedder:
+        rule = self._rule
+        if rule is None:
             return np.full(len(self._a), np.nan, np.float32)
         return semantic_probability(rule, self._components["semantic"], self._components["lexical"])
 
     @cached_property
     def _is_semantic(self) -> Flags:
         """Those alone that structure does not say it of."""
-        rule: SemanticRule | None = self._calibration.semantic
+        rule = self._rule
         if rule is None:
             return np.zeros(len(self._a), np.bool_)
         found: Flags = ~self._is_type_3 & (self._semantic_probability >= rule.threshold)

@@ -13,7 +13,7 @@ import polars as pl
 
 from stemma.config import Settings
 from stemma.match.calibration import calibration
-from stemma.match.candidates import Fingerprints, Sketches, in_order, scope_numbers, sketch
+from stemma.match.candidates import NOBODY, Fingerprints, Sketches, in_order, scope_numbers, sketch
 from stemma.match.neighbours import near_pairs
 from stemma.match.pairs import BATCH, Pairs, matching, merged
 from stemma.match.scores import Contents, Matrix, Rows, contents_of
@@ -112,7 +112,7 @@ def _match_new(
     new = in_order(scopes, sketches)  # so that a batch reads few others
     new = new[is_new[new]]
     batches[new] = np.arange(len(new)) // BATCH
-    near = (np.empty(0, np.int64), np.empty(0, np.int64))
+    near = NOBODY
     if vectors and _counts_meaning(settings, vectors.embedder_name):
         near = near_pairs(vectors, live, is_new)
     batch_of_near = np.maximum(batches[near[0]], batches[near[1]])
@@ -140,8 +140,7 @@ def _counts_meaning(settings: Settings, embedder_name: str) -> bool:
     learned = calibration()
     if settings.match_weights is not None:
         return settings.match_weights.get("semantic", 0) > 0
-    has_rule = learned.semantic is not None and learned.semantic.embedder == embedder_name
-    return has_rule or learned.weights["semantic"] > 0
+    return learned.rule_for(embedder_name) is not None or learned.weights["semantic"] > 0
 
 
 def _sketches(db: Database, live: pl.DataFrame) -> Sketches:

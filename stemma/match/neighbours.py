@@ -5,16 +5,20 @@ Pairs by common runs of tokens are found in `candidates`; how alike a pair is, i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stemma.embed.base import present
 from stemma.match.calibration import calibration
+from stemma.match.candidates import NOBODY, Found
 from stemma.match.kinds import scopes_of
-from stemma.match.scores import Matrix, Rows
-from stemma.store.vectors import Vectors
+from stemma.match.scores import Matrix
 
-Found = tuple[Rows, Rows]
+if TYPE_CHECKING:
+    from stemma.store.vectors import Vectors
 
 NEIGHBOURS = 10
 MIN_COSINE = 0.7
@@ -39,7 +43,7 @@ def near_pairs(vectors: Vectors, live: pl.DataFrame, is_new: NDArray[np.bool_]) 
         "pattern_id", "language", "kind", scope=scopes_of(live["language"], live["kind"]), is_new=pl.Series(is_new)
     ).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
     least = least_cosine(vectors.embedder_name)
-    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    found = [NOBODY]
     for scope in rows.partition_by("scope"):
         n_new = int(scope["is_new"].sum())
         if n_new:
@@ -50,8 +54,8 @@ def near_pairs(vectors: Vectors, live: pl.DataFrame, is_new: NDArray[np.bool_]) 
 
 def least_cosine(embedder: str) -> float:
     """Below it vectors of this embedder make no match, whatever else the two have in common."""
-    rule = calibration().semantic
-    return rule.least_cosine if rule is not None and rule.embedder == embedder else MIN_COSINE
+    rule = calibration().rule_for(embedder)
+    return MIN_COSINE if rule is None else rule.least_cosine
 
 
 def is_product_cheaper(n: int, n_new: int, dimensions: int) -> bool:
@@ -63,7 +67,7 @@ def is_product_cheaper(n: int, n_new: int, dimensions: int) -> bool:
 
 def _by_search(vectors: Vectors, scope: pl.DataFrame, least: float) -> Found:
     filters = {"language": [str(scope["language"][0])], "kind": scope["kind"].unique().to_list()}
-    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    found = [NOBODY]
     for queries in scope.filter("is_new").iter_slices(QUERIES):
         ids, matrix = vectors.fetch(queries["pattern_id"].to_list())
         hits = vectors.search(ids, matrix, NEIGHBOURS + 1, filters=filters, min_cosine=least)
@@ -84,6 +88,17 @@ def _by_product(vectors: Vectors, scope: pl.DataFrame, least: float) -> Found:
     a, b = nearest(matrix, int(named["is_new"].sum()), k=NEIGHBOURS, min_cosine=least)
     rows = named["row"].to_numpy()
     return rows[a], rows[b]
+
+
+def near_in(matrix: Matrix, scopes: pl.Series, *, min_cosine: float = MIN_COSINE) -> Found:
+    """Rows of each vector in memory and of its nearest neighbours of the same scope, at most `NEIGHBOURS` of each."""
+    rows = pl.DataFrame({"row": np.arange(len(matrix)), "scope": scopes}).filter(present(matrix))
+    found = [NOBODY]
+    for scope in rows.partition_by("scope"):
+        at = scope["row"].to_numpy()
+        a, b = nearest(matrix[at], len(at), k=NEIGHBOURS, min_cosine=min_cosine)
+        found.append((at[a], at[b]))
+    return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
 
 
 def nearest(matrix: Matrix, n_new: int, *, k: int, min_cosine: float) -> Found:

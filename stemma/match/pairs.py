@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.match.candidates import Fingerprints, distinct, scope_numbers, sketch
+from stemma.match.candidates import NOBODY, Fingerprints, Found, distinct, scope_numbers, sketch
 from stemma.match.evidence import Evidence
 from stemma.match.scores import (
     Contents,
@@ -30,11 +30,6 @@ from stemma.match.scores import (
 )
 
 Flags = NDArray[np.bool_]
-Found = tuple[Rows, Rows]
-"""Two arrays of rows, a pair at each place; in any order, and more than once."""
-
-NOBODY: Found = (np.empty(0, np.int64), np.empty(0, np.int64))
-
 BATCH = 20_000
 """New patterns whose pairs are scored together: some 300 MB."""
 

@@ -19,7 +19,7 @@ from stemma.errors import NotFoundError
 from stemma.git.repository import FOLDER, GIT
 from stemma.ids import content_id
 from stemma.languages import EXTRACTOR_VERSION
-from stemma.match.candidates import Sketches, sketch
+from stemma.match.candidates import Sketches, sketch, starts_of
 from stemma.match.index import Index, only_builder, open_index, rotation_for, signs_of, write_index
 from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction
@@ -180,12 +180,10 @@ def _postings(sketches: list[Sketches], is_trivial: NDArray[np.bool_]) -> dict[s
     keys = values[is_kept].astype(np.uint64) << np.uint64(32) | rows[is_kept]
     keys.sort()
     hashes = (keys >> np.uint64(32)).astype(np.uint32)
-    is_first = np.ones(len(hashes), np.bool_)
-    is_first[1:] = hashes[1:] != hashes[:-1]
-    starts = np.append(np.flatnonzero(is_first), len(hashes))
+    starts = starts_of(hashes)
     return {
-        "posting_hashes": hashes[is_first],
-        "posting_starts": starts.astype(np.int64),
+        "posting_hashes": hashes[starts],
+        "posting_starts": np.append(starts, len(hashes)).astype(np.int64),
         "posting_rows": (keys & np.uint64(0xFFFFFFFF)).astype(np.int32),
         "sketch_sizes": sizes.astype(np.uint8),
     }
