@@ -13,18 +13,10 @@ from stemma.config import Settings
 from stemma.match.publish import publish_index
 from stemma.store.postgres import Database
 from tests.cli.conftest import PROJECT, Called, Stemma
-from tests.match.indexed import ingest
+from tests.match.indexed import PARSE, ingest
 from tests.repositories import GitRepository
 
 GATE, WRONG, MISSING = 5, 2, 7
-PARSE = """
-def parse_header(line, separator):
-    name, found, value = line.partition(separator)
-    if not found:
-        raise ValueError("no separator in " + line)
-    values = [part.strip() for part in value.split(",") if part.strip()]
-    return name.strip().lower(), values
-"""
 RENAMED = PARSE.replace("parse_header", "read_field").replace("line", "row")
 
 

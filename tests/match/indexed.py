@@ -1,4 +1,4 @@
-"""A repository taken into Postgres as far as `stemma similar` needs: the steps of a run, without the run."""
+"""A function that tests copy, and a repository taken into Postgres as far as `stemma similar` needs, without a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from stemma.git import registry
 from stemma.git.ingest import ingest_history
 from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database
+
+PARSE = """
+def parse_header(line, separator):
+    name, found, value = line.partition(separator)
+    if not found:
+        raise ValueError("no separator in " + line)
+    values = [part.strip() for part in value.split(",") if part.strip()]
+    return name.strip().lower(), values
+"""
 
 
 def ingest(database: Database, settings: Settings, path: Path, name: str = "project") -> None:

@@ -13,14 +13,9 @@ from stemma.embed.static import StaticEmbedder
 from stemma.extract.checkout import read_checkout
 from stemma.git.worktree import LINES, read_worktree
 from stemma.match.clones import Clones, Wanted, find_clones
+from tests.match import indexed
 
-PARSE = """def parse_header(line, separator):
-    name, found, value = line.partition(separator)
-    if not found:
-        raise ValueError("no separator in " + line)
-    values = [part.strip() for part in value.split(",") if part.strip()]
-    return name.strip().lower(), values
-"""  # 6 lines
+PARSE = indexed.PARSE.removeprefix("\n")  # 6 lines
 RENAMED = PARSE.replace("parse_header", "read_field").replace("line", "row")
 EDITED = PARSE.replace("    return", "    if len(values) > 100:\n        values = values[:100]\n    return")  # 8 lines
 AVERAGE = """def moving_average(numbers, width):

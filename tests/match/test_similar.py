@@ -21,17 +21,9 @@ from stemma.match.publish import publish_index
 from stemma.match.similar import find_similar
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
-from tests.match.indexed import ingest
+from tests.match.indexed import PARSE, ingest
 from tests.repositories import GitRepository
 
-PARSE = """
-def parse_header(line, separator):
-    name, found, value = line.partition(separator)
-    if not found:
-        raise ValueError("no separator in " + line)
-    values = [part.strip() for part in value.split(",") if part.strip()]
-    return name.strip().lower(), values
-"""
 RENAMED = PARSE.replace("parse_header", "read_field").replace("line", "row").replace("values", "items")
 EDITED = PARSE.replace("    return", "    if len(values) > 100:\n        values = values[:100]\n    return")
 COMMENTED = PARSE.replace("    if not", "    # it must be there\n    if  not")
