@@ -4,7 +4,7 @@ Where each text stood is found by `occurrences`; which version follows which, by
 
 Edges of a pair: `modified_from` when the text changed by more than its own name, `renamed_from` when the qualified
 name changed, `moved_from` when the path did (or, in one file, the order among definitions of equal name); a pair may
-have several. Events: the same for the later version; `created` for one without a parent, but `observed` where its
+have several. Events: the same for the later version; `introduced` for one without a parent, but `observed` where its
 birth cannot be known (`boundary`: shallow = the history is cut off there, snapshot = first look at a folder,
 unreadable = the content before could not be parsed); `removed` for one without a child; `deprecated` when the mark of
 deprecation appears. `detail` of renamed and moved: from and to, names, paths or (inside a file) places in the order,
@@ -69,8 +69,9 @@ def _retire(db: Database, repo_id: str) -> int:
         if at.index < 0 or (at.version == VERSION and chain.stands(transaction, repo_id, at)):
             return 0
         kept = _last_standing(transaction, repo_id) if at.version == VERSION else -1
+        stands = "SELECT c.sha FROM stemma.commits c WHERE c.repo_id = $1 AND c.first_parent_index <= $2::int"
         for table in (lineage_events, lineage_nodes):  # edges and outcomes go with their nodes
-            statement = f"DELETE FROM {table.fullname} WHERE repo_id = $1 AND first_parent_index > $2::int"
+            statement = f"DELETE FROM {table.fullname} WHERE repo_id = $1 AND sha NOT IN ({stands})"
             n_retired = chain.delete(transaction, statement, [repo_id, kept])
         chain.move(transaction, repo_id, STEP, VERSION, kept)
         chain.move(transaction, repo_id, OUTCOMES_STEP, VERSION, -1)
@@ -128,8 +129,9 @@ def _advance(db: Database, repo_id: str, upto: int) -> tuple[int, int, int, int]
 
 
 _VERSION_COLUMNS = (
-    "o.path, o.kind, o.qualified_name, o.duplicate_index, o.ordinal, o.language, o.exact_hash, o.pattern_id, "
-    "s.name, s.is_deprecated, coalesce(p.is_trivial, false) AS is_trivial, c.committed_at AS occurred_at"
+    "o.path, o.kind, o.qualified_name, o.duplicate_index, o.blob_oid, o.ordinal, o.language, o.exact_hash, "
+    "o.pattern_id, s.name, s.is_deprecated, coalesce(p.is_trivial, false) AS is_trivial, "
+    "c.committed_at AS occurred_at, c.authored_at"
 )
 _VERSION_JOINS = (
     "JOIN stemma.snippets s ON s.blob_oid = o.blob_oid AND s.extractor_version = $4 AND s.ordinal = o.ordinal "
@@ -223,12 +225,18 @@ def _events(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl
     later = pairs.rename({"child": "node_id"})
     is_marked = pl.col("is_deprecated") & ~pl.col("is_deprecated_parent")
     parts = [
-        _event(born.filter(pl.col("boundary").is_null()), "created"),
+        _event(born.filter(pl.col("boundary").is_null()), "introduced"),
         _event(born.filter(pl.col("boundary").is_not_null()), "observed", pl.struct("boundary")),
-        _event(later.filter("is_modified"), "modified", pl.struct("weight")),
+        _event(later.filter("is_modified"), "body_changed", pl.struct("weight")),
         _event(later.filter("is_renamed"), "renamed", _from_to("qualified_name")),
-        _event(later.filter("is_moved", pl.col("path") != pl.col("path_parent")), "moved", _from_to("path")),
-        _event(later.filter("is_moved", pl.col("path") == pl.col("path_parent")), "moved", _from_to("duplicate_index")),
+        _event(
+            later.filter("is_moved", pl.col("path") != pl.col("path_parent")), "moved_across_files", _from_to("path")
+        ),
+        _event(
+            later.filter("is_moved", pl.col("path") == pl.col("path_parent")),
+            "moved_within_file",
+            _from_to("duplicate_index"),
+        ),
         _event(later.filter(is_marked), "deprecated"),
         _event(gone, "removed"),
     ]
@@ -242,7 +250,6 @@ def _event(versions: pl.DataFrame, event_type: str, detail: pl.Expr | None = Non
         "occurred_at",
         "sha",
         event_type=pl.lit(event_type),
-        first_parent_index="index",
         detail=pl.lit("{}") if detail is None else detail.struct.json_encode(),
     )
 

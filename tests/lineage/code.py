@@ -52,8 +52,9 @@ def indented(text: str) -> str:
 def events(database: Database, repo_id: str) -> list[Row]:
     """Commit position, event, place of the version it happened to."""
     return database.read(
-        "SELECT e.first_parent_index, e.event_type, n.path || ':' || n.qualified_name FROM stemma.lineage_events e "
-        "JOIN stemma.lineage_nodes n USING (node_id) WHERE e.repo_id = $1 ORDER BY 1, 3, 2",
+        "SELECT c.first_parent_index, e.event_type, n.path || ':' || n.qualified_name FROM stemma.lineage_events e "
+        "JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c ON c.repo_id = e.repo_id AND c.sha = e.sha "
+        "WHERE e.repo_id = $1 ORDER BY 1, 3, 2",
         [repo_id],
     ).rows()
 

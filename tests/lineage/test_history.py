@@ -29,9 +29,9 @@ def test_a_changed_body_is_modified_from_the_one_before(
     repository.commit(files={"a.py": file(function("one", extra="print(items)"), function("two", "parse"))})
     repo_id = bring_up(repository.path)
     assert events(database, repo_id) == [
-        (0, "created", "a.py:one"),
-        (0, "created", "a.py:two"),
-        (1, "modified", "a.py:one"),
+        (0, "introduced", "a.py:one"),
+        (0, "introduced", "a.py:two"),
+        (1, "body_changed", "a.py:one"),
     ]
     found = database.read(
         "SELECT edge_type, weight, confidence, evidence->>'matched_by' AS rule FROM stemma.lineage_edges"
@@ -89,7 +89,7 @@ def test_a_function_moved_to_another_file_keeps_its_lineage(
     repository.commit(files={"a.py": function("two", "parse"), "b.py": file(function("x", "retry"), function("one"))})
     repo_id = bring_up(repository.path)
     assert edges(database, repo_id) == [(1, "moved_from", "a.py:one", "b.py:one")]
-    assert [row for row in events(database, repo_id) if row[0] == 1] == [(1, "moved", "b.py:one")]
+    assert [row for row in events(database, repo_id) if row[0] == 1] == [(1, "moved_across_files", "b.py:one")]
 
 
 def test_a_function_moved_and_renamed_at_once_is_both(
@@ -126,7 +126,7 @@ def test_what_is_removed_and_written_anew_elsewhere_is_not_a_move(
     repository.commit(files={"a.py": function("one"), "b.py": function("x", "retry")})
     repository.commit(files={"a.py": None, "b.py": file(function("x", "retry"), function("new", "longest"))})
     repo_id = bring_up(repository.path)
-    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (1, "created", "b.py:new")]
+    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (1, "introduced", "b.py:new")]
     assert edges(database, repo_id) == []
 
 
@@ -160,8 +160,10 @@ def test_an_overload_put_before_another_leaves_the_other_what_it_was(
     repository.commit(files={"a.py": file(function("run", "parse"), function("run"), function("x", "retry"))})
     repo_id = bring_up(repository.path)
     assert edges(database, repo_id) == [(1, "moved_from", "a.py:run", "a.py:run")]
-    assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["created", "moved"]
-    detail = database.read("SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'moved'").item()
+    assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["introduced", "moved_within_file"]
+    detail = database.read(
+        "SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'moved_within_file'"
+    ).item()
     assert detail == '{"to": 1, "from": 0}'
 
 
@@ -172,7 +174,7 @@ def test_what_comes_back_is_created_again_and_both_lives_stand(
     repository.commit(files={"a.py": function("two", "parse")})
     repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
     repo_id = bring_up(repository.path)
-    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (2, "created", "a.py:one")]
+    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (2, "introduced", "a.py:one")]
 
 
 def test_a_mark_of_deprecation_is_an_event_of_its_own(
@@ -183,10 +185,10 @@ def test_a_mark_of_deprecation_is_an_event_of_its_own(
     repository.commit(files={"a.py": function("one", mark="@deprecated('use three')\n")})
     repo_id = bring_up(repository.path)
     assert [row[:2] for row in events(database, repo_id)] == [
-        (0, "created"),
+        (0, "introduced"),
         (1, "deprecated"),
-        (1, "modified"),
-        (2, "modified"),
+        (1, "body_changed"),
+        (2, "body_changed"),
     ]
 
 
@@ -202,7 +204,7 @@ def test_a_shallow_boundary_is_not_a_birth(
     assert events(database, repo_id) == [
         (0, "observed", "a.py:one"),
         (0, "observed", "a.py:two"),
-        (1, "created", "a.py:three"),
+        (1, "introduced", "a.py:three"),
     ]
     detail = database.read("SELECT DISTINCT detail::text FROM stemma.lineage_events WHERE event_type = 'observed'")
     assert detail.item() == '{"boundary": "shallow"}'
@@ -218,8 +220,8 @@ def test_what_a_first_look_at_a_folder_finds_was_not_born_then(
     (folder / "a.py").write_text(file(function("one"), function("two", "parse")))
     repo_id = bring_up(folder)
     found = database.read("SELECT event_type, detail->>'boundary' AS boundary FROM stemma.lineage_events ORDER BY 1")
-    assert found.rows() == [("created", None), ("observed", "snapshot")]
-    assert events(database, repo_id) == [(0, "observed", "a.py:one"), (1, "created", "a.py:two")]
+    assert found.rows() == [("introduced", None), ("observed", "snapshot")]
+    assert events(database, repo_id) == [(0, "observed", "a.py:one"), (1, "introduced", "a.py:two")]
 
 
 def test_an_unshallowed_history_gives_the_rows_of_a_full_one(
@@ -235,10 +237,10 @@ def test_an_unshallowed_history_gives_the_rows_of_a_full_one(
     GitRepository.git(repository, "-C", str(shallow), "fetch", "-q", "--unshallow")
     bring_up(shallow)
     assert events(database, repo_id) == [
-        (0, "created", "a.py:one"),
-        (1, "modified", "a.py:one"),
-        (1, "created", "a.py:two"),
-        (2, "modified", "a.py:one"),
+        (0, "introduced", "a.py:one"),
+        (1, "body_changed", "a.py:one"),
+        (1, "introduced", "a.py:two"),
+        (2, "body_changed", "a.py:one"),
     ]
 
 
