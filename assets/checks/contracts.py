@@ -24,6 +24,11 @@ COMMIT_ID = "^([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$"  # 32: the manifest of 
 WORD = "^[a-z][a-z_]*$"
 ROUNDING = 1e-4  # scores are 32 bits wide
 
+EDGE_TYPES = (
+    *("modified_from", "renamed_from", "moved_from", "extracted_from", "merged_from", "forked_from", "copied_from"),
+    *("derived_from", "replaced_by", "deprecated_by"),
+)
+
 _N_OFFENDERS = 1_000
 _EVIDENCE = "structural, fingerprint, lexical, semantic"
 
@@ -109,9 +114,16 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _one_of("kind", ("commit", "snapshot")),
         _between("first_parent_index", 0),
         _unique("repo_id", "first_parent_index"),
+        _between("position", 0),
+        _unique("repo_id", "position"),
         _length("subject", 0, 500),
         _never("a commit names its author, a snapshot has none", "(kind = 'commit') <> (author_name IS NOT NULL)"),
         _never("no commit is its own parent", "sha = ANY (parents)"),
+        _no_rows(
+            "a commit stands after its parents",
+            "SELECT c.sha FROM batch AS c CROSS JOIN unnest(c.parents) AS parent (sha) "
+            "JOIN batch AS p ON p.repo_id = c.repo_id AND p.sha = parent.sha WHERE p.position >= c.position",
+        ),
         _no_rows(
             "positions on the first-parent chain leave no gap",
             "SELECT repo_id FROM batch WHERE first_parent_index IS NOT NULL GROUP BY repo_id "
@@ -260,18 +272,17 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
     ),
     "lineage_edges": (
         _matching("edge_id", CONTENT_ID),
-        _one_of("edge_type", ("modified_from", "renamed_from", "moved_from")),
+        _one_of("edge_type", EDGE_TYPES),
         _between("weight", 0, 1),
         _between("confidence", 0, 1),
         _unique("child_id", "parent_id", "edge_type"),
         _never("evidence is an object", "jsonb_typeof(evidence) <> 'object'"),
         _no_rows(
-            "a rename changes the name, a modification the text",
+            "a rename changes the name",
             "SELECT e.edge_id FROM batch AS e "
             f"JOIN {SCHEMA}.lineage_nodes AS c ON c.node_id = e.child_id "
             f"JOIN {SCHEMA}.lineage_nodes AS p ON p.node_id = e.parent_id "
-            "WHERE e.edge_type = 'renamed_from' AND c.qualified_name = p.qualified_name "
-            "OR e.edge_type = 'modified_from' AND c.exact_hash = p.exact_hash",
+            "WHERE e.edge_type = 'renamed_from' AND c.qualified_name = p.qualified_name",
         ),
     ),
 }

@@ -147,11 +147,14 @@ INVARIANTS = (
     Invariant(
         "children_come_after_parents",
         "lineage_edges",
-        "No version derives from one of the same or a later commit, so derivation has no cycle.",
+        "Inside a repository no version derives from one of the same or a later commit, by order of the graph.",
         """
         SELECT e.edge_id FROM stemma.lineage_edges e
         JOIN stemma.lineage_nodes c ON c.node_id = e.child_id JOIN stemma.lineage_nodes p ON p.node_id = e.parent_id
-        WHERE c.repo_id = p.repo_id AND c.first_parent_index <= p.first_parent_index
+        JOIN stemma.commits cc ON cc.repo_id = c.repo_id AND cc.sha = c.sha
+        JOIN stemma.commits pc ON pc.repo_id = p.repo_id AND pc.sha = p.sha
+        WHERE c.repo_id = p.repo_id AND cc.position <= pc.position
+          AND e.edge_type NOT IN ('replaced_by', 'deprecated_by')
         """,
     ),
     Invariant(

@@ -42,7 +42,7 @@ select
     substr(lineage.sha, 1, 10) as sha,
     case
         when lineage.n_parents > 0 then array_to_string(lineage.parent_edge_types, ', ')
-        when lineage.is_created then 'created'
+        when lineage.is_introduced then 'introduced'
     end as how,
     lineage.birth_unknown_reason,
     lineage.is_live

@@ -52,7 +52,7 @@ BAD_ROWS: dict[str, str] = {
         ALTER TABLE stemma.lineage_edges DROP CONSTRAINT lineage_edges_parent_id_fkey;
         UPDATE stemma.lineage_edges SET parent_id = repeat('0', 32)
     """,
-    "children_come_after_parents": "UPDATE stemma.lineage_nodes SET first_parent_index = 0",
+    "children_come_after_parents": "UPDATE stemma.commits SET position = 0",
     "every_live_occurrence_has_a_node": "UPDATE stemma.lineage_nodes SET first_parent_index = 1000",
     "every_event_has_its_version": "UPDATE stemma.lineage_events SET node_id = repeat('0', 32)",
 }

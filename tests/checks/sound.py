@@ -24,7 +24,8 @@ def plant(database: Database) -> None:
 def _commit(sha: str, index: int) -> dict[str, object]:
     row = {"repo_id": "r", "sha": sha, "kind": "commit", "parents": [FIRST] if index else [], "subject": "s"}
     when = {"authored_at": DAYS[index], "committed_at": DAYS[index], "first_parent_index": index}
-    return row | when | {"author_name": "A", "author_email": "a@b.c", "is_shallow_boundary": False}
+    author = {"author_name": "A", "author_email": "a@b.c", "is_shallow_boundary": False}
+    return row | when | author | {"position": index, "trailers": []}
 
 
 def _definition(name: str, pattern: str) -> dict[str, object]:
@@ -85,7 +86,9 @@ def _pattern(pattern_id: str) -> dict[str, object]:
 
 def _node(node_id: str, name: str, pattern: str, sha: str, index: int) -> dict[str, object]:
     row = {"node_id": node_id, "repo_id": "r", "path": "a.py", "language": "python", "sha": sha}
-    return row | {"first_parent_index": index, "occurred_at": DAYS[index]} | _definition(name, pattern)
+    place = {"blob_oid": BLOB, "ordinal": 0, "first_parent_index": index}
+    when = {"occurred_at": DAYS[index], "authored_at": DAYS[index]}
+    return row | place | when | _definition(name, pattern)
 
 
 def _edge(edge_id: str, kind: str) -> dict[str, object]:

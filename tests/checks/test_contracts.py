@@ -53,6 +53,9 @@ BAD = [
         "positions on the first-parent chain leave no gap",
         "table",
     ),
+    ("commits", "position = -1 WHERE sha = '{SHA}'", "expect_column_values_to_be_between", "position"),
+    ("commits", "position = 1", "expect_compound_columns_to_be_unique", "repo_id, position"),
+    ("commits", "position = 7 WHERE sha = '{SHA}'", "a commit stands after its parents", "table"),
     ("commits", "subject = repeat('x', 501)", "expect_column_value_lengths_to_be_between", "subject"),
     ("commits", "author_name = NULL", "a commit names its author, a snapshot has none", "table"),
     ("commits", "parents = ARRAY[sha]", "no commit is its own parent", "table"),
@@ -181,7 +184,7 @@ BAD = [
         "expect_column_values_to_match_regex",
         "edge_id",
     ),
-    ("lineage_edges", "edge_type = 'copied_from'", "expect_column_values_to_be_in_set", "edge_type"),
+    ("lineage_edges", "edge_type = 'lent_from'", "expect_column_values_to_be_in_set", "edge_type"),
     ("lineage_edges", "weight = 1.5", "expect_column_values_to_be_between", "weight"),
     ("lineage_edges", "confidence = -1", "expect_column_values_to_be_between", "confidence"),
     ("lineage_edges", "evidence = '[]'", "evidence is an object", "table"),
@@ -194,7 +197,7 @@ BAD = [
     (
         "lineage_edges",
         "parent_id = child_id",
-        "a rename changes the name, a modification the text",
+        "a rename changes the name",
         "table",
     ),
 ]

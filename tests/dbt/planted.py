@@ -36,7 +36,8 @@ def _commit(repo_id: str, index: int) -> dict[str, Any]:
     parents = [f"{repo_id}{index - 1}"] if index else []
     row = {"repo_id": repo_id, "sha": f"{repo_id}{index}", "kind": "commit", "parents": parents}
     when = {"authored_at": DAYS[index], "committed_at": DAYS[index], "first_parent_index": index}
-    return row | when | {"author_name": "A", "author_email": "a@b.c", "subject": "s", "is_shallow_boundary": False}
+    author = {"author_name": "A", "author_email": "a@b.c", "subject": "s", "is_shallow_boundary": False}
+    return row | when | author | {"position": index, "trailers": []}
 
 
 def _file(repo_id: str, path: str, language: str | None = "python", category: str = "source") -> dict[str, Any]:
@@ -130,7 +131,8 @@ def _vote(pattern_id: str, member: str, vote: str) -> dict[str, Any]:
 def _node(node_id: str, name: str, index: int, text: str) -> dict[str, Any]:
     row = {"node_id": node_id, "repo_id": "a", "path": "a.py", "kind": "function", "qualified_name": name}
     content = {"duplicate_index": 0, "language": "python", "exact_hash": text, "pattern_id": "parse"}
-    return row | content | {"sha": f"a{index}", "first_parent_index": index, "occurred_at": DAYS[index]}
+    place = {"blob_oid": "blob of a/a.py", "ordinal": 0, "sha": f"a{index}", "first_parent_index": index}
+    return row | content | place | {"occurred_at": DAYS[index], "authored_at": DAYS[index]}
 
 
 def _edge(edge_id: str, child: str, parent: str, kind: str) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _edge(edge_id: str, child: str, parent: str, kind: str) -> dict[str, Any]:
 
 def _event(node_id: str, kind: str, index: int) -> dict[str, Any]:
     row = {"event_id": f"{node_id} {kind}", "occurred_at": DAYS[index], "repo_id": "a", "node_id": node_id}
-    return row | {"event_type": kind, "sha": f"a{index}", "first_parent_index": index, "detail": "{}"}
+    return row | {"event_type": kind, "sha": f"a{index}", "detail": "{}"}
 
 
 def _agent_event(minute: int, tool: str | None, is_success: bool | None) -> dict[str, Any]:
@@ -223,7 +225,7 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
             _edge("e2", "n3", "n2", "modified_from"),
             _edge("e3", "n3", "n2", "renamed_from"),
         ],
-        "lineage_events": [_event("n1", "created", 0), _event("n2", "modified", 1), _event("n3", "renamed", 2)],
+        "lineage_events": [_event("n1", "introduced", 0), _event("n2", "body_changed", 1), _event("n3", "renamed", 2)],
         "agent_events": [_agent_event(0, "Write", True), _agent_event(1, "Bash", False), _agent_event(2, "Bash", None)],
         "runs": [{"run_id": "r", "started_at": DAYS[3], "ended_at": DAYS[4], "status": "succeeded"}],
         "gate_results": [

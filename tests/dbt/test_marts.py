@@ -47,7 +47,7 @@ def test_question_3_families_across_three_repositories(file_of: Settings) -> Non
 def test_question_5_where_a_snippet_came_from_and_who_derives_from_it(file_of: Settings) -> None:
     rows = question(file_of, 5)
     assert [(row["steps"], row["qualified_name"], row["how"], row["is_live"]) for row in rows] == [
-        (-1, "load", "created", False),
+        (-1, "load", "introduced", False),
         (0, "load", "modified_from", False),
         (1, "parse", "modified_from, renamed_from", True),
     ]

@@ -38,16 +38,23 @@ versions as (
         nodes.exact_hash,
         nodes.sha,
         nodes.first_parent_index,
+        births.position,
         nodes.occurred_at,
-        occurrences.is_live,
+        case
+            when nodes.first_parent_index is null then false
+            else occurrences.is_live
+        end as is_live,
         occurrences.valid_to_sha as ended_sha,
-        commits.committed_at as ended_at,
+        ends.committed_at as ended_at,
         row_number() over element as version,
         count(*) over (
             partition by nodes.repo_id, nodes.path, nodes.kind, nodes.qualified_name, nodes.duplicate_index
         ) as n_versions
     from nodes
     inner join repositories on nodes.repo_id = repositories.repo_id
+    left join commits as births
+        on nodes.repo_id = births.repo_id
+        and nodes.sha = births.sha
     left join occurrences
         on nodes.repo_id = occurrences.repo_id
         and nodes.path = occurrences.path
@@ -55,12 +62,12 @@ versions as (
         and nodes.qualified_name = occurrences.qualified_name
         and nodes.duplicate_index = occurrences.duplicate_index
         and nodes.first_parent_index = occurrences.valid_from
-    left join commits
-        on occurrences.repo_id = commits.repo_id
-        and occurrences.valid_to_sha = commits.sha
+    left join commits as ends
+        on occurrences.repo_id = ends.repo_id
+        and occurrences.valid_to_sha = ends.sha
     window element as (
         partition by nodes.repo_id, nodes.path, nodes.kind, nodes.qualified_name, nodes.duplicate_index
-        order by nodes.first_parent_index
+        order by births.position, nodes.node_id
     )
 
 )

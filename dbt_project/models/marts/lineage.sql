@@ -7,6 +7,7 @@ with versions as (
 edges as (
 
     select * from {{ ref('stg_lineage_edges') }}
+    where is_derivation
 
 ),
 
@@ -37,7 +38,7 @@ children as (
 births as (
 
     select node_id, birth_unknown_reason from {{ ref('stg_lineage_events') }}
-    where event_type in ('created', 'observed')
+    where event_type in ('introduced', 'observed')
 
 ),
 
@@ -69,7 +70,7 @@ joined as (
         coalesce(children.child_ids, '{}') as child_ids,
         case
             when births.birth_unknown_reason is null then births.node_id is not null
-        end as is_created,
+        end as is_introduced,
         births.birth_unknown_reason
     from versions
     left join parents on versions.node_id = parents.node_id

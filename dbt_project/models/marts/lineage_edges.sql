@@ -19,6 +19,7 @@ joined as (
         edges.edge_type,
         edges.weight,
         edges.confidence,
+        edges.is_derivation,
         edges.child_id,
         children.path as child_path,
         children.qualified_name as child_qualified_name,

@@ -12,7 +12,9 @@ renamed as (
         kind as commit_kind,
         first_parent_index,
         authored_at,
-        committed_at
+        committed_at,
+        subject,
+        position
     from source
 
 )

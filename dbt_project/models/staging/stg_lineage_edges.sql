@@ -14,7 +14,8 @@ renamed as (
         edge_type,
         weight,
         confidence,
-        evidence
+        evidence,
+        edge_type not in ('replaced_by', 'deprecated_by') as is_derivation
     from source
 
 )

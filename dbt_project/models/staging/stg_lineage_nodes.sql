@@ -16,9 +16,12 @@ renamed as (
         language,
         exact_hash,
         pattern_id,
+        blob_oid,
+        ordinal,
         sha,
         first_parent_index,
-        occurred_at
+        occurred_at,
+        authored_at
     from source
 
 )
