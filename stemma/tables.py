@@ -535,6 +535,119 @@ lineage_progress = Table(
     comment="One row per repository and step: how far along the first-parent chain it has come.",
 )
 
+# --- attribution -------------------------------------------------------------------------------------------------
+
+agent_edits = Table(
+    "agent_edits",
+    metadata,
+    _required("edit_id", Text, "Hash of event, file and place in it"),
+    _required("event_id", Text, "Event of the tool call"),
+    _required("occurred_at", Timestamp, "When the tool was called"),
+    _required("received_at", Timestamp, "When that event was read from the spool"),
+    _required("agent", Text, "Agent, as in agent_events"),
+    _optional("session_id", Text, "Agent session"),
+    _optional("model", Text, "Model, as the event or the session's beginning names it; null when neither does"),
+    _optional("tool_name", Text, "Tool that was called"),
+    _optional("repo_id", Text, "Repository whose location holds the file; null when none does"),
+    _required("path", Text, "Path in that repository; as the event wrote it when there is none"),
+    _optional("language", Text, "Language by the path; null when unknown"),
+    _optional("kind", Text, "Kind of definition; null for a piece that is no whole definition"),
+    _optional("qualified_name", Text, "Its qualified name; null for a piece"),
+    _optional("exact_hash", Text, "Its exact text, as in snippets; null for a piece"),
+    _optional("token_hash", Text, "Its tokens, as in snippet_texts; null for a piece"),
+    _optional("pattern_id", Text, "Its normal form; null for a piece"),
+    _required("n_tokens", Integer, "Words and operators in it, as stemma.attribution.tokens counts them"),
+    _required("n_added", Integer, "Those of them that the call brought; 0 when it only removed"),
+    _required("tokens", ARRAY(Integer), "Hash of each of these tokens, in order"),
+    _required("added", ARRAY(Integer), "Where the brought ones stand: begin and end of each run, ends exclusive"),
+    _required("read_by", Text, "Rules and extractor that read it"),
+    _required("written_at", Timestamp, "When this row was written or last changed"),
+    PrimaryKeyConstraint("edit_id"),
+    Index(None, "event_id"),
+    Index(None, "repo_id", "occurred_at"),
+    Index(None, "received_at"),
+    comment="One row per definition, or piece of code outside one, that a tool call of an agent wrote.",
+)
+
+attributions = Table(
+    "attributions",
+    metadata,
+    _required("attribution_id", Text, "Hash of source, commit, place and who is named"),
+    _repo_id(),
+    _required("sha", Text, "Commit it is about"),
+    _optional("path", Text, "File at that commit; null when it is about the whole commit"),
+    _optional("start_line", Integer, "First line at that commit, from 1; null when it is about the whole commit"),
+    _optional("end_line", Integer, "Last line, inclusive; null when it is about the whole commit"),
+    _required("source", Text, "git-ai (a note), agent-trace (a record), author or trailer (of the commit)"),
+    _required("origin", Text, "human, agent, mixed or unknown, as the source says"),
+    _optional("agent", Text, "Agent it names"),
+    _optional("model", Text, "Model it names"),
+    _optional("session_id", Text, "Session it names, by the agent's own id where it gives that"),
+    _required("evidence", JSONB, "What the source says beside this"),
+    _required("written_at", Timestamp, "When this row was written"),
+    PrimaryKeyConstraint("attribution_id"),
+    Index(None, "repo_id", "sha"),
+    comment="One row per statement of an outside source on who wrote some lines, or had a part in a commit.",
+)
+
+origins = Table(
+    "origins",
+    metadata,
+    _required("node_id", Text, "Version it is about", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _repo_id(),
+    _required("origin", Text, "agent, human, mixed or unknown; human only where a source says so"),
+    _optional("agent_share", REAL, "0-1, share of its tokens that an agent wrote; null when unknown"),
+    _optional("n_tokens", Integer, "Words and operators in it; null when it was not read, for nothing tells of it"),
+    _required("n_agent", Integer, "Those of them known to be an agent's"),
+    _required("n_human", Integer, "Those of them known to be a person's"),
+    _optional("agent", Text, "Agent that wrote most of them; null when none is known to have"),
+    _optional("model", Text, "Its model"),
+    _optional("session_id", Text, "Session that wrote most of them"),
+    _optional("event_id", Text, "Event that wrote most of them"),
+    _optional(
+        "matched_by", Text, "exact, tokens, pattern, similarity, carried, git-ai, agent-trace, author or trailer"
+    ),
+    _optional("confidence", REAL, "0-1, how sure the evidence makes it, mean over the tokens; null when unknown"),
+    _required("evidence", JSONB, "Tokens by source and session"),
+    _required("decided_by", Text, "Rules that decided it"),
+    PrimaryKeyConstraint("node_id"),
+    Index(None, "repo_id", "origin"),
+    comment="One row per version of an element: who wrote it, as far as evidence tells.",
+)
+
+origin_spans = Table(
+    "origin_spans",
+    metadata,
+    _required("node_id", Text, "Version", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _required("span", Integer, "Place among the spans of that version, 0 first"),
+    _repo_id(),
+    _required("first_token", Integer, "Its first token, from 0, as stemma.attribution.tokens counts them"),
+    _required("n_tokens", Integer, "Its tokens"),
+    _required("first_line", Integer, "Line of the first, from 1 at the first line of the definition"),
+    _required("last_line", Integer, "Line of the last"),
+    _required("origin", Text, "agent or human"),
+    _required("source", Text, "exact, tokens, pattern, similarity, git-ai, agent-trace or author"),
+    _required("confidence", REAL, "0-1, how sure that source makes it"),
+    _required("born_id", Text, "Version in which these tokens first stood"),
+    _optional("agent", Text, "Agent"),
+    _optional("model", Text, "Model"),
+    _optional("session_id", Text, "Agent session"),
+    _optional("event_id", Text, "Event of the tool call; null for an outside source"),
+    PrimaryKeyConstraint("node_id", "span"),
+    comment="One row per run of tokens of one version that one call, note or record accounts for.",
+)
+
+origin_progress = Table(
+    "origin_progress",
+    metadata,
+    _repo_id(),
+    _required("version", Text, "Rules and extractor by which its origins were decided"),
+    _optional("edits_at", Timestamp, "agent_edits.written_at of the newest edit held against it; null: none yet"),
+    _optional("attributions_at", Timestamp, "attributions.written_at of the newest one used; null: none yet"),
+    PrimaryKeyConstraint("repo_id"),
+    comment="One row per repository: the evidence its origins were decided from.",
+)
+
 # --- feedback and bookkeeping ----------------------------------------------------------------------------------
 
 outcomes = Table(
@@ -550,6 +663,28 @@ outcomes = Table(
     PrimaryKeyConstraint("outcome_id"),
     Index(None, "node_id"),
     comment="One row per thing that became of one version of an element.",
+)
+
+lives = Table(
+    "lives",
+    metadata,
+    _required("life_id", Text, "Hash of version, unit, who wrote it and the commit that ended it"),
+    _repo_id(),
+    _required("unit", Text, "snippet or line"),
+    _required("node_id", Text, "Version it began with", ForeignKey("lineage_nodes.node_id", ondelete="CASCADE")),
+    _required("origin", Text, "agent, human, mixed or unknown; of lines only agent and human"),
+    _optional("agent", Text, "Agent that wrote it, or most of it"),
+    _optional("model", Text, "Its model"),
+    _optional("session_id", Text, "Its session"),
+    _required("n", Integer, "Snippets (always 1) or lines of this version that began and ended together"),
+    _required("began_at", Timestamp, "Committer date of the commit that brought it to HEAD's chain"),
+    _optional("ended_at", Timestamp, "Committer date of the commit that ended it; null while it stands"),
+    _optional("ended_sha", Text, "That commit; null while it stands"),
+    _required("is_ended", Boolean, "Whether it ended; false: censored on the right, it stood at least so long"),
+    _required("days", REAL, "Days it stood: to its end, or to the date of the head"),
+    PrimaryKeyConstraint("life_id"),
+    Index(None, "repo_id", "unit"),
+    comment="One row per snippet, or group of lines, of known birth: how long it stood, for survival analysis.",
 )
 
 runs = Table(
