@@ -1,12 +1,13 @@
-"""The commits of a repository: which are reachable from HEAD, which stand on its first-parent chain, who made them.
+"""The commits of a repository: which are reachable from HEAD, in which order, which stand on its chain, who made them.
 
 What a commit changed is told in `changes`; what is stored of all this, in `ingest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 import polars as pl
 
@@ -14,14 +15,19 @@ from stemma.errors import SourceError
 from stemma.git import cat_file, command
 from stemma.git.repository import LEFT_OUT
 from stemma.git.store import Store
+from stemma.secrets import PREFILTER, redact_text
 
 SUBJECT_CHARACTERS, NAME_CHARACTERS = 500, 200
 # A date is whatever its author's clock or script said. Years that neither Postgres' partitions nor Python's datetime
 # can hold are brought to the nearest that both can; a date that is no number at all becomes the first.
 FIRST_SECOND, LAST_SECOND = 0, 253_402_300_799  # 1970-01-01, 9999-12-31T23:59:59
 
-_FIELDS = ("sha", "parents", "author_name", "author_email", "authored_at", "committed_at", "subject")
-_FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+MAX_TRAILERS, TRAILER_CHARACTERS = 50, 300
+
+_FIELDS = ("sha", "parents", "author_name", "author_email", "authored_at", "committed_at", "subject", "trailers")
+_TRAILER_END = "\x1f"
+_TRAILERS = "%(trailers:only=true,unfold=true,separator=%x1f)"
+_FORMAT = f"--format=tformat:%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s%x00{_TRAILERS}"
 
 
 @dataclass
@@ -69,19 +75,27 @@ def first_parent_chain(store: Store, head: str, damage: Damage) -> list[str]:
     return chain[::-1]
 
 
-def commits(store: Store, head: str, known_head: str | None, damage: Damage) -> Iterator[pl.DataFrame]:
-    """Batches of the commits reachable from `head` and not from `known_head`: sha, parents, author, dates, subject.
+def in_order(store: Store, head: str, known_head: str | None, damage: Damage) -> list[str]:
+    """The commits reachable from `head` and not from `known_head`, parents before their children.
 
-    Where a commit is missing the batches begin again with all that can be reached without it: a commit may come twice.
+    Dates do not count. Where a commit is missing: all that can be reached without it, `known_head` or not.
     """
     wanted = [head, *([f"^{known_head}"] if known_head else [])]
-    with store.stream("rev-list", "--no-commit-header", _FORMAT, "--stdin", lines=wanted) as listed:
-        yield from map(_parse, listed.line_blocks())
-    if listed.code == 0:
+    with store.stream("rev-list", "--topo-order", "--reverse", "--stdin", lines=wanted) as listed:
+        found = [sha for block in listed.line_blocks() for sha in block]
+    return found if listed.code == 0 else _parents_first(_reachable(store, head, damage))
+
+
+def commits(store: Store, shas: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Batches of the commits, in the order asked: sha, parents, author, dates, subject, trailers.
+
+    Raises:
+        SourceError: one of them cannot be read.
+    """
+    if not shas:
         return
-    reachable = list(_reachable(store, head, damage))
     arguments = ["--no-walk=unsorted", "--no-commit-header", _FORMAT, "--stdin"]
-    with store.stream("rev-list", *arguments, lines=reachable) as listed:
+    with store.stream("rev-list", *arguments, lines=shas) as listed:
         yield from map(_parse, listed.line_blocks())
     if listed.code != 0:
         raise SourceError(f"The history of {store.name} cannot be read: {listed.message}.", "Run `git fsck` in it.")
@@ -103,7 +117,17 @@ def _parse(lines: list[str]) -> pl.DataFrame:
         _timestamp("authored_at"),
         _timestamp("committed_at"),
         pl.col("subject").str.slice(0, SUBJECT_CHARACTERS),
+        pl.col("trailers").map_batches(_trailers, return_dtype=pl.List(pl.String)),
     )
+
+
+def _trailers(joined: pl.Series) -> pl.Series:
+    """The trailers of each message, secrets removed; a commit's author vouches for none of them."""
+    suspect = joined.filter(joined.str.contains(PREFILTER)).unique().to_list()
+    if suspect:
+        joined = joined.replace_strict(suspect, [redact_text(text)[0] for text in suspect], default=joined)
+    each = pl.element().str.strip_chars().str.slice(0, TRAILER_CHARACTERS)
+    return joined.str.split(_TRAILER_END).list.eval(each.filter(each != "")).list.head(MAX_TRAILERS)
 
 
 def _timestamp(name: str) -> pl.Expr:
@@ -133,6 +157,11 @@ def _reachable(store: Store, head: str, damage: Damage) -> dict[str, list[str]]:
         pending += parents[sha]
     damage.missing = sorted(missing)
     return found
+
+
+def _parents_first(parents: Mapping[str, list[str]]) -> list[str]:
+    """The keys in a topological order; commit ids hash their parents', so there is no cycle."""
+    return list(TopologicalSorter(parents).static_order())
 
 
 def _parents(store: Store, shas: list[str]) -> Iterator[tuple[str, list[str]]]:

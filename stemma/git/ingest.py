@@ -1,14 +1,13 @@
 """A repository's history into `commits`, `file_changes` and `files`: one transaction, only what is new.
 
-Rewritten history is healed here too. How git is read lives in `history`, `changes` and `trees`; folders go through
-`snapshots`.
+What is to be read is decided here; how rows are written and retired lives in `commit_rows`, how git is read in
+`history`, `changes` and `trees`. Folders go through `snapshots`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain as chain_iterables
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -16,25 +15,32 @@ from stemma.config import Settings
 from stemma.errors import SourceError
 from stemma.git import history, snapshots, trees
 from stemma.git.changes import changes
+from stemma.git.commit_rows import (
+    History,
+    move_to_chain,
+    places,
+    retire_changes,
+    retire_commits,
+    write_changes,
+    write_commits,
+)
 from stemma.git.head_files import classified, known_files, rule_texts, write_files
 from stemma.git.history import Damage
 from stemma.git.repository import BROKEN, EMPTY, FOLDER, NO_COMMIT, OK, Repository
 from stemma.git.selection import Selection, is_rule_file, read_rules
-from stemma.git.standing import Standing, locked, note, rows_changed
-from stemma.git.store import Store, open_store
+from stemma.git.standing import Standing, locked, note
+from stemma.git.store import open_store
 from stemma.progress import Phase, phase
 from stemma.store.postgres import Database, Transaction
-from stemma.tables import commits, file_changes
-
-_CHAIN = pl.Schema({"sha": pl.String, "first_parent_index": pl.Int32})
 
 
 def ingest_history(db: Database, settings: Settings, repo: Repository) -> dict[str, int]:
     """Bring the repository's rows to its head; returns rows written by table (n_commits, n_file_changes, n_files) and
     n_retired, the rows of commits that are no longer reachable.
 
-    Only commits after the last ingested head are read. Where the first-parent chain was rewritten, the rows from the
-    first differing commit on are replaced. Of two processes at once the second waits, and finds nothing to do.
+    Only commits that have no row are read. Where history was rewritten, the rows of commits that are gone go, and those
+    that stand are told their new place on HEAD's chain. Of two processes at once the second waits, and finds nothing
+    to do.
 
     Raises:
         SourceError: the repository or its head commit cannot be read. Damage further back is named in its row.
@@ -49,131 +55,108 @@ def ingest_history(db: Database, settings: Settings, repo: Repository) -> dict[s
         return _ingest(transaction, repo, before, told)
 
 
-@dataclass
-class _Reading:
-    """One repository being read: what was known of it, what is found."""
-
-    transaction: Transaction
-    repo: Repository
-    store: Store
-    before: Standing
-    head: str
-    shallow: list[str]
-    chain: list[str] = field(default_factory=list)
-    damage: Damage = field(default_factory=Damage)
-
-    @property
-    def positions(self) -> pl.DataFrame:
-        return pl.DataFrame({"sha": self.chain, "first_parent_index": range(len(self.chain))}, schema=_CHAIN)
-
-
 def _ingest(transaction: Transaction, repo: Repository, before: Standing, told: Phase) -> dict[str, int]:
     store = open_store(repo.git_dir)
     head = history.head_commit(store)
     if head is None:
         return _empty(transaction, repo, before)
-    reading = _Reading(transaction, repo, store, before, head, store.shallow_commits())
-    if _is_current(reading):
+    read = History(transaction, repo.repo_id, store, head, store.shallow_commits())
+    cuts = _moved_cuts(read)
+    if _is_current(read, before, cuts):
         return _counts()
-    reading.chain = history.first_parent_chain(store, head, reading.damage)
+    read.chain = history.first_parent_chain(store, head, read.damage)
     listed = pl.concat([*trees.tree(store, head), pl.DataFrame(schema=trees.SCHEMA)])
     chosen = read_rules(before.language_of, rule_texts(repo, listed))
     known = known_files(transaction, repo.repo_id)
-    n_common = _common(before.chain, reading.chain)
-    is_whole = not before.is_partial and _boundaries_stand(reading, repo.repo_id)
-    is_onward = is_whole and n_common == len(before.chain) > 0
-    n_kept = n_common if before.is_same_version and not before.is_partial else 0
-    if n_kept and _rules_differ(known, listed):
-        n_kept = 0
-        _reread_by_all_steps(transaction, repo.repo_id)
-    told.total = len(reading.chain) - n_kept
-    counts = _counts(
-        n_retired=_retire_changes(transaction, repo.repo_id, n_kept),
-        n_commits=_write_commits(reading, before.chain[-1] if is_onward else None),
-        n_file_changes=_write_changes(reading, n_kept, chosen, told),
-        n_files=write_files(transaction, repo.repo_id, classified(repo, listed, chosen, known), known),
-    )
-    reason = reading.damage.reason
-    now = replace(before, head_sha=head, is_shallow=bool(reading.shallow), status=BROKEN if reason else OK)
+    is_same_rules = before.is_same_version and not _rules_differ(known, listed)
+    counts = _write_history(read, _Past(before, cuts, is_same_rules), chosen, told)
+    counts["n_files"] = write_files(transaction, repo.repo_id, classified(repo, listed, chosen, known), known)
+    reason = read.damage.reason
+    now = replace(before, head_sha=head, is_shallow=bool(read.shallow), status=BROKEN if reason else OK)
     note(transaction, repo, replace(now, status_reason=reason))
     return counts
 
 
-def _is_current(reading: _Reading) -> bool:
+@dataclass(frozen=True)
+class _Past:
+    """What was known before; cuts of a shallow history that came or went since; whether its rules still hold."""
+
+    before: Standing
+    moved_cuts: list[str]
+    is_same_rules: bool
+
+
+def _write_history(read: History, past: _Past, chosen: Selection, told: Phase) -> dict[str, int]:
+    """Write the commits that are new, or all where what was known of them does not hold any more."""
+    before = past.before.chain
+    is_onward = len(before) > 0 and read.chain[: len(before)] == before
+    keeps_order = past.before.is_same_version and not past.before.is_partial and not past.moved_cuts
+    keeps_rows = keeps_order and past.is_same_rules
+    order = history.in_order(read.store, read.head, before[-1] if is_onward and keeps_rows else None, read.damage)
+    if read.damage.missing:
+        is_onward = keeps_order = keeps_rows = False
+        order = history.in_order(read.store, read.head, None, read.damage)
+    placed, known = places(read, order, is_kept=keeps_order)
+    wanted = [sha for sha in order if sha not in known] if keeps_rows else order
+    told.total = len(wanted)
+    counts = _counts()
+    if before and not (is_onward and keeps_rows):
+        counts["n_commits"], counts["n_retired"] = retire_commits(read, order)
+        n_commits, counts["n_file_changes"] = move_to_chain(read)
+        counts["n_commits"] += n_commits
+    stale = _stale(past, known, is_broken=bool(read.damage.missing))
+    if stale is None or stale:
+        counts["n_retired"] += retire_changes(read.transaction, read.repo_id, stale)
+        _reread_by_all_steps(read.transaction, read.repo_id)
+    n_commits, first_parents = write_commits(read, wanted, placed)
+    if stale is not None:
+        unread = known.difference(stale)
+        first_parents = {sha: parent for sha, parent in first_parents.items() if sha not in unread}
+    counts["n_commits"] += n_commits
+    counts["n_file_changes"] += write_changes(read, first_parents, chosen, told)
+    return counts
+
+
+def _stale(past: _Past, known: Set[str], *, is_broken: bool) -> list[str] | None:
+    """Known commits whose changes are to be read again; None: all."""
+    if is_broken or past.before.is_partial or not past.is_same_rules:
+        return None
+    return [sha for sha in past.moved_cuts if sha in known]
+
+
+def _is_current(read: History, before: Standing, moved_cuts: list[str]) -> bool:
     """Whether the tables already say what reading everything would say."""
-    before, repo = reading.before, reading.repo
-    if before.head_sha != reading.head or not before.is_same_version:
+    if before.head_sha != read.head or not before.is_same_version:
         return False
-    return _is_still_damaged(reading) if before.is_partial else _boundaries_stand(reading, repo.repo_id)
+    return _is_still_damaged(read, before) if before.is_partial else not moved_cuts
 
 
-def _is_still_damaged(reading: _Reading) -> bool:
-    store, damage = reading.store, Damage()
-    chain = history.first_parent_chain(store, reading.head, damage)
-    for _ in chain_iterables(history.commits(store, reading.head, None, damage), changes(store, chain, 0, damage)):
-        pass  # reading is the only way to know
-    return damage.reason == reading.before.status_reason
+def _is_still_damaged(read: History, before: Standing) -> bool:
+    """Reading is the only way to know."""
+    store, damage = read.store, Damage()
+    history.first_parent_chain(store, read.head, damage)
+    order = history.in_order(store, read.head, None, damage)
+    parents: dict[str, str | None] = {}
+    for batch in history.commits(store, order):
+        parents.update(zip(batch["sha"].to_list(), batch["parents"].list.first().to_list(), strict=True))
+    for _ in changes(store, parents, damage):
+        pass
+    return damage.reason == before.status_reason
 
 
-def _boundaries_stand(reading: _Reading, repo_id: str) -> bool:
-    """Whether a shallow history is still cut off where it was."""
-    query = "SELECT sha FROM stemma.commits WHERE repo_id = $1 AND is_shallow_boundary ORDER BY sha"
-    before = reading.transaction.read(query, [repo_id])["sha"].to_list()
-    if not reading.shallow:
-        return not before
-    with reading.transaction.staged("cut_off", pl.DataFrame({"sha": reading.shallow})) as name:
-        query = (
-            f"SELECT sha FROM stemma.commits c JOIN {name} USING (sha) "
-            "WHERE c.repo_id = $1 AND cardinality(c.parents) > 0 ORDER BY sha"
-        )
-        return before == reading.transaction.read(query, [repo_id])["sha"].to_list()
-
-
-def _write_commits(reading: _Reading, known_head: str | None) -> int:
-    """Write the commits after `known_head`; where that is None, all of them, and delete those no longer reachable."""
-    store, repo_id, shallow = reading.store, reading.repo.repo_id, reading.shallow
-    n_rows, reachable = 0, [pl.Series("sha", [], pl.String)]
-    positions = reading.positions
-    for batch in history.commits(store, reading.head, known_head, reading.damage):
-        frame = _with_real_parents(store, batch.unique("sha"), shallow).join(positions, on="sha", how="left")
-        # git lists a root at the depth limit as cut off, too
-        is_cut = pl.col("sha").is_in(shallow) & (pl.col("parents").list.len() > 0)
-        misses = pl.col("parents").list.eval(pl.element().is_in(reading.damage.missing)).list.any()
-        frame = frame.with_columns(repo_id=pl.lit(repo_id), kind=pl.lit("commit"), is_shallow_boundary=is_cut | misses)
-        n_rows += reading.transaction.insert(commits, frame, "update")
-        if known_head is None:
-            reachable.append(batch["sha"])
-    if known_head is None and reading.before.chain:
-        with reading.transaction.staged("reachable", pl.DataFrame({"sha": pl.concat(reachable).unique()})) as name:
-            unreachable = f"NOT EXISTS (SELECT FROM {name} r WHERE r.sha = c.sha)"
-            statement = f"DELETE FROM stemma.commits c WHERE c.repo_id = $1 AND {unreachable}"
-            n_rows += rows_changed(reading.transaction, statement, [repo_id])
-    return n_rows
-
-
-def _with_real_parents(store: Store, frame: pl.DataFrame, shallow: list[str]) -> pl.DataFrame:
-    cut = frame.filter(pl.col("sha").is_in(shallow))["sha"].to_list()
-    if not cut:
-        return frame
-    known = history.real_parents(store, cut)
-    schema = pl.Schema({"sha": pl.String(), "real": pl.List(pl.String())})
-    real = pl.DataFrame({"sha": list(known), "real": list(known.values())}, schema=schema)
-    return frame.join(real, on="sha", how="left").with_columns(parents=pl.coalesce("real", "parents")).drop("real")
-
-
-def _write_changes(reading: _Reading, n_kept: int, chosen: Selection, told: Phase) -> int:
-    n_rows, positions, repo_id = 0, reading.positions, pl.lit(reading.repo.repo_id)
-    for batch in changes(reading.store, reading.chain, n_kept, reading.damage):
-        kept = chosen.classify(batch).filter(pl.col("language").is_not_null())
-        frame = kept.join(positions, on="sha", how="left").with_columns(repo_id=repo_id)
-        n_rows += reading.transaction.insert(file_changes, frame, "nothing")
-        told.advance(batch["sha"].n_unique())
-    return n_rows
-
-
-def _retire_changes(transaction: Transaction, repo_id: str, n_kept: int) -> int:
-    statement = "DELETE FROM stemma.file_changes WHERE repo_id = $1 AND first_parent_index >= $2::int"
-    return rows_changed(transaction, statement, [repo_id, n_kept])
+def _moved_cuts(read: History) -> list[str]:
+    """Commits at which the history was cut off and is not now, or is now and was not."""
+    query = "SELECT sha FROM stemma.commits WHERE repo_id = $1 AND is_shallow_boundary"
+    before = set(read.transaction.read(query, [read.repo_id])["sha"])
+    now: set[str] = set()
+    if read.shallow:
+        with read.transaction.staged("cut_off", pl.DataFrame({"sha": read.shallow})) as name:
+            query = (
+                f"SELECT sha FROM stemma.commits c JOIN {name} USING (sha) "
+                "WHERE c.repo_id = $1 AND cardinality(c.parents) > 0"
+            )
+            now = set(read.transaction.read(query, [read.repo_id])["sha"])
+    return sorted(before ^ now)
 
 
 def _rules_differ(known: pl.DataFrame, listed: pl.DataFrame) -> bool:
@@ -182,22 +165,17 @@ def _rules_differ(known: pl.DataFrame, listed: pl.DataFrame) -> bool:
 
 
 def _reread_by_all_steps(transaction: Transaction, repo_id: str) -> None:
-    """Other files count from now on, in commits whose ids have not changed: whoever read those commits begins anew."""
+    """Commits whose ids have not changed are read otherwise from now on: whoever read them begins anew."""
     transaction.execute("UPDATE stemma.lineage_progress SET version = NULL WHERE repo_id = $1", [repo_id])
-
-
-def _common(known: Sequence[str], chain: Sequence[str]) -> int:
-    """Length of the two chains' common beginning."""
-    n_both = min(len(known), len(chain))
-    differs = pl.Series(known[:n_both], dtype=pl.String) != pl.Series(chain[:n_both], dtype=pl.String)
-    first = differs.arg_true()
-    return int(first[0]) if len(first) else n_both
+    transaction.execute(
+        "UPDATE stemma.commits SET traced_by = NULL WHERE repo_id = $1 AND traced_by IS NOT NULL", [repo_id]
+    )
 
 
 def _empty(transaction: Transaction, repo: Repository, before: Standing) -> dict[str, int]:
     n_retired = 0
     if before.head_sha is not None:
-        n_retired = _retire_changes(transaction, repo.repo_id, 0)
+        n_retired = retire_changes(transaction, repo.repo_id)
         transaction.execute("DELETE FROM stemma.commits WHERE repo_id = $1", [repo.repo_id])
         transaction.execute("DELETE FROM stemma.files WHERE repo_id = $1", [repo.repo_id])
     now = replace(before, head_sha=None, is_shallow=False, status=EMPTY, status_reason=NO_COMMIT)

@@ -95,5 +95,7 @@ def _commit(repo: Repository, sha: str, parent: str | None, index: int, n_files:
         "committed_at": taken_at,
         "subject": f"Snapshot of {n_files} files",
         "is_shallow_boundary": False,
+        "position": index,
+        "trailers": [],
     }
     return pl.DataFrame([row], schema=polars_schema(commits))

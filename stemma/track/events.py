@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from stemma.errors import StemmaError
 from stemma.ids import content_id
-from stemma.track.secrets import redact
+from stemma.secrets import redact
 
 # Postgres refuses an index entry over 2,704 bytes, and four bytes are the most a character takes.
 Id = Annotated[str, Field(min_length=1, max_length=500)]

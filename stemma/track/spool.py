@@ -21,11 +21,11 @@ from stemma.config import Settings
 from stemma.errors import ConfigError, StoreError
 from stemma.ids import content_id
 from stemma.progress import phase
+from stemma.secrets import PREFILTER, redact_text
 from stemma.store.partitions import ensure_months
 from stemma.store.postgres import Database, Transaction
 from stemma.track import spool_files
 from stemma.track.events import Cleaned, Document, Event, EventError, clean, read_document, read_event
-from stemma.track.secrets import PREFILTER, redact_text
 from stemma.track.spool_files import Batch, Line, Position
 
 FOLDER = "spool"

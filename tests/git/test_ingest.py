@@ -81,7 +81,12 @@ def test_a_merge_is_one_step_of_the_chain_and_its_side_is_off_it(
 
     assert ingestion.chain() == [base, main, merge]
     assert ingestion.rows("SELECT sha FROM stemma.commits WHERE first_parent_index IS NULL") == [(side,)]
-    assert [(index, path) for index, path, *_ in ingestion.changes()] == [(0, "a.py"), (1, "main.py"), (2, "side.py")]
+    blob = repository.blob("side.py")
+    assert ingestion.changes()[1:] == [
+        (1, "main.py", None, repository.blob("main.py")),
+        (2, "side.py", None, blob),  # against its first parent alone
+        (None, "side.py", None, blob),
+    ]
     assert ingestion.rows("SELECT parents FROM stemma.commits WHERE first_parent_index = 2") == [([main, side],)]
 
 
@@ -119,7 +124,9 @@ def test_a_merge_that_makes_the_old_head_a_second_parent_moves_the_chain(
 
     assert ingestion.chain() == [base, theirs, merge]
     assert ingestion.rows("SELECT sha FROM stemma.commits WHERE first_parent_index IS NULL") == [(mine,)]
-    assert [(index, path) for index, path, *_ in ingestion.changes()] == [(0, "a.py"), (1, "t.py"), (2, "m.py")]
+    assert [(index, path) for index, path, *_ in ingestion.changes()] == [
+        (0, "a.py"), (1, "t.py"), (2, "m.py"), (None, "m.py")
+    ]  # fmt: skip
 
 
 def test_an_earlier_head_is_a_shorter_chain(ingestion: Ingestion, repository: GitRepository) -> None:
@@ -211,7 +218,8 @@ def test_a_side_branch_that_is_unshallowed_is_filled_in(
 
     repository.git("-C", str(clone), "fetch", "-q", "--unshallow")
 
-    assert ingestion(clone)["n_file_changes"] == 0
+    assert ingestion(clone)["n_file_changes"] == 2  # of the first commit of the side, and now of the second
+    assert [(path, old is None) for _, path, old, _ in ingestion.changes()][2:] == [("s.py", True), ("s.py", False)]
     assert ingestion.rows("SELECT is_shallow_boundary, count(*) FROM stemma.commits GROUP BY 1") == [(False, 4)]
 
 

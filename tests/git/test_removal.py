@@ -70,8 +70,8 @@ def test_only_what_nobody_else_holds_is_forgotten(ingestion: Ingestion, two: dic
 def test_every_table_that_names_a_repository_forgets_it(ingestion: Ingestion, two: dict[str, GitRepository]) -> None:
     repo_id = ingestion.find("left").repo_id
     ingestion.db.execute(
-        "INSERT INTO stemma.lineage_events (event_id, occurred_at, repo_id, node_id, event_type, sha, "
-        "first_parent_index, detail) VALUES ('e', now(), $1, 'n', 'created', 's', 0, '{}')",
+        "INSERT INTO stemma.lineage_events (event_id, occurred_at, repo_id, node_id, event_type, sha, detail) "
+        "VALUES ('e', now(), $1, 'n', 'introduced', 's', '{}')",
         [repo_id],
     )
     ingestion.db.execute("INSERT INTO stemma.lineage_progress (repo_id, step) VALUES ($1, 'occurrences')", [repo_id])

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import lru_cache, partial
 from typing import Any
 
-from stemma.track.secret_rules import (
+from stemma.secret_rules import (
     ABOUT_SECRETS,
     ASSIGNMENT,
     KEY_LINE,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemma.track.secret_rules import RULES
-from stemma.track.secrets import PREFILTER, names_secret, redact, redact_text
+from stemma.secret_rules import RULES
+from stemma.secrets import PREFILTER, names_secret, redact, redact_text
 
 BASE64_LINE = "MIIEpAIBAAKCAQEAx1Zb7TtvYw0q8nJv5kq3Yb2mXc9dEfGh"
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{BASE64_LINE}\n{BASE64_LINE}\nq8nJ==\n-----END RSA PRIVATE KEY-----"
