@@ -494,8 +494,9 @@ lineage_edges = Table(
     _required("confidence", REAL, "0-1, how sure the pairing is against the others that were possible"),
     _required("evidence", JSONB, "What joined them"),
     PrimaryKeyConstraint("edge_id"),
-    Index(None, "child_id"),
-    Index(None, "parent_id"),
+    # A walk reads these columns of an edge and no other.
+    Index(None, "child_id", postgresql_include=["parent_id", "edge_type", "weight"]),
+    Index(None, "parent_id", postgresql_include=["child_id", "edge_type", "weight"]),
     CheckConstraint("child_id <> parent_id", name="no_self_edge"),
     comment="One row per derivation of one version from another.",
 )
