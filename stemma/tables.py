@@ -497,6 +497,11 @@ lineage_edges = Table(
     # A walk reads these columns of an edge and no other.
     Index(None, "child_id", postgresql_include=["parent_id", "edge_type", "weight"]),
     Index(None, "parent_id", postgresql_include=["child_id", "edge_type", "weight"]),
+    Index(
+        "lineage_edges_copies_idx",
+        "repo_id",
+        postgresql_where="edge_type = ANY (ARRAY['copied_from'::text, 'forked_from'::text])",
+    ),
     CheckConstraint("child_id <> parent_id", name="no_self_edge"),
     comment="One row per derivation of one version from another.",
 )
@@ -534,6 +539,21 @@ lineage_progress = Table(
     _optional("sha", Text, "That commit; when the chain no longer has it there, the step cuts back"),
     PrimaryKeyConstraint("repo_id", "step"),
     comment="One row per repository and step: how far along the first-parent chain it has come.",
+)
+
+copy_progress = Table(
+    "copy_progress",
+    metadata,
+    _repo_id(),
+    _required("version", Text, "Rules by which its copies were looked for"),
+    _required("position", Integer, "commits.position of the last traced commit read; -1: none"),
+    _required(
+        "commits_digest", Text, "Hash of the traced commits up to it; when it differs, the repository is read anew"
+    ),
+    _required("n_edges", Integer, "Edges of copies and forks it then had"),
+    _required("looked_at", Timestamp, "When; newer matches are still to be looked at"),
+    PrimaryKeyConstraint("repo_id"),
+    comment="One row per repository whose copies were looked for: how far along its commits.",
 )
 
 # --- attribution -------------------------------------------------------------------------------------------------
