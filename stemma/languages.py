@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import field as _field
 
-EXTRACTOR_VERSION = "2"
+EXTRACTOR_VERSION = "3"
 """Changes with anything that changes a row of `extract`; every blob is then read again."""
 
 NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"
@@ -83,6 +83,19 @@ class Language:
     """Nodes that bind members of `self` or `this` only: an assignment, where variables are declared by others."""
     parameters: frozenset[str] = frozenset()
     """Nodes of one parameter, where no field called `parameters` leads to them."""
+    parameter_lists: frozenset[str] = frozenset()
+    """Nodes of a whole list of parameters, where no field leads to it; `(` where only brackets tell it."""
+    returns: dict[str, str] = _field(default_factory=dict)
+    """Nodes that declare what is returned -> the field it is in, or the token after which it stands.
+
+    `<` is what is written before the name.
+    """
+    annotations: frozenset[str] = frozenset()
+    """Nodes of one annotation, attribute or decorator."""
+    raises: frozenset[str] = frozenset()
+    """Nodes that name the exceptions a function declares."""
+    initializers: frozenset[str] = frozenset()
+    """Nodes before the braces of a constructor that are code, and part of its body."""
     imports: str = ""
     """Query patterns, joined to those of the definitions, that capture what is imported as @import."""
     modifiers: frozenset[str] = frozenset()
@@ -159,6 +172,18 @@ _C_BINDINGS = {
     "enumerator": "name",
     "for_range_loop": "declarator",
 }
+_C_ANNOTATIONS = _words("attribute attribute_specifier ms_declspec_modifier")
+_TS_RETURNS = dict.fromkeys(
+    (
+        "function_declaration",
+        "generator_function_declaration",
+        "function_expression",
+        "generator_function",
+        "arrow_function",
+        "method_definition",
+    ),
+    "return_type",
+)
 _JS_EXPORT = r"export\s+(default\s+)?(declare\s+)?$"
 _JS_TEST = r"^(test([_A-Z0-9]\w*)?|\w+[Tt]est)$|^(test|it|describe|suite|specify)\($"
 
@@ -184,6 +209,8 @@ LANGUAGES: dict[str, Language] = {
                 "for_statement": "left",
                 "as_pattern": "alias",
             },
+            returns={"function_definition": "return_type"},
+            annotations=_words("decorator"),
             imports="""
             (import_statement name: (dotted_name) @import)
             (import_statement name: (aliased_import name: (dotted_name) @import))
@@ -209,6 +236,7 @@ LANGUAGES: dict[str, Language] = {
             decisions=_JS_DECISIONS,
             bindings=_JS_BINDINGS,
             member_bindings={"assignment_expression": "left"},
+            annotations=_words("decorator"),
             imports=_JS_IMPORTS,
             modifiers=_JS_MODIFIERS,
             lead_in=_JS_EXPORT,
@@ -233,6 +261,8 @@ LANGUAGES: dict[str, Language] = {
             decisions=_JS_DECISIONS,
             bindings=_JS_BINDINGS,
             member_bindings={"assignment_expression": "left"},
+            returns=_TS_RETURNS,
+            annotations=_words("decorator"),
             imports=_JS_IMPORTS,
             modifiers=_JS_MODIFIERS,
             kept_commas=_words("tuple_type"),
@@ -266,6 +296,9 @@ LANGUAGES: dict[str, Language] = {
                 "catch_formal_parameter": "name",
                 "enum_constant": "name",
             },
+            returns={"method_declaration": "type"},
+            annotations=_words("annotation marker_annotation"),
+            raises=_words("throws"),
             imports="(import_declaration (scoped_identifier) @import)",
             modifiers=_words(
                 "public protected private abstract static final default synchronized native strictfp transient "
@@ -301,6 +334,7 @@ LANGUAGES: dict[str, Language] = {
                 "range_clause": "left",
                 "receive_statement": "left",
             },
+            returns={"function_declaration": "result", "method_declaration": "result", "func_literal": "result"},
             imports="(import_spec path: (_) @import)",
             lead_in=r"^\s*type\s+$",
             deprecation_notes=r"(?m)^Deprecated: ",
@@ -329,6 +363,8 @@ LANGUAGES: dict[str, Language] = {
                 "field_declaration": "name",
                 "enum_variant": "name",
             },
+            returns={"function_item": "return_type", "closure_expression": "return_type"},
+            annotations=_words("attribute_item"),
             imports="(use_declaration argument: (_) @import) (extern_crate_declaration name: (_) @import)",
             modifiers=_words("pub async const unsafe extern default"),
             deprecation_marks=r"#\[\s*deprecated\b",
@@ -346,6 +382,8 @@ LANGUAGES: dict[str, Language] = {
             calls={"call_expression": "function"},
             decisions=_C_DECISIONS,
             bindings=_C_BINDINGS,
+            returns={"function_definition": "<"},
+            annotations=_C_ANNOTATIONS,
             imports=_C_IMPORTS,
             modifiers=_words("static inline extern register _Noreturn"),
             deprecation_marks=_C_DEPRECATION,
@@ -367,6 +405,10 @@ LANGUAGES: dict[str, Language] = {
             calls={"call_expression": "function", "new_expression": "type"},
             decisions=_C_DECISIONS,
             bindings=_C_BINDINGS,
+            returns={"function_definition": "<"},
+            annotations=_C_ANNOTATIONS,
+            raises=_words("throw_specifier"),
+            initializers=_words("field_initializer_list"),
             imports=_C_IMPORTS,
             modifiers=_words(
                 "static inline extern virtual explicit constexpr consteval friend override final noexcept template"
@@ -408,6 +450,15 @@ LANGUAGES: dict[str, Language] = {
                 "declaration_expression": "name",
             },
             parameters=_words("parameter implicit_parameter"),
+            parameter_lists=_words("parameter_list"),
+            returns={
+                "method_declaration": "returns",
+                "local_function_statement": "type",
+                "operator_declaration": "type",
+                "property_declaration": "type",
+                "indexer_declaration": "type",
+            },
+            annotations=_words("attribute"),
             imports="(using_directive !name [(identifier) (qualified_name)] @import)",
             modifiers=_words(
                 "public protected private internal abstract static readonly async virtual override sealed partial "
@@ -479,6 +530,13 @@ LANGUAGES: dict[str, Language] = {
                 "catch_clause": "name",
                 "enum_case": "name",
             },
+            returns={
+                "function_definition": "return_type",
+                "method_declaration": "return_type",
+                "anonymous_function": "return_type",
+                "arrow_function": "return_type",
+            },
+            annotations=_words("attribute"),
             imports="""
             (namespace_use_declaration (namespace_use_clause . [(qualified_name) (name)] @import))
             (namespace_use_declaration (namespace_name) @import)
@@ -518,6 +576,9 @@ LANGUAGES: dict[str, Language] = {
                 "catch_block": "1",
             },
             parameters=_words("parameter class_parameter parameter_with_optional_type lambda_parameters"),
+            parameter_lists=_words("function_value_parameters primary_constructor lambda_parameters"),
+            returns={"function_declaration": ":", "anonymous_function": ":", "getter": ":"},
+            annotations=_words("annotation"),
             imports="(import_header (identifier) @import)",
             modifiers=_words(
                 "public private protected internal open abstract final sealed override data inner inline suspend "
@@ -556,6 +617,9 @@ LANGUAGES: dict[str, Language] = {
             },
             member_bindings={"assignment": "target"},
             parameters=_words("parameter lambda_parameter"),
+            parameter_lists=_words("( lambda_function_type_parameters"),
+            returns={"function_declaration": "->", "subscript_declaration": "->", "lambda_function_type": "->"},
+            annotations=_words("attribute"),
             imports="(import_declaration (identifier) @import)",
             modifiers=_words(
                 "public private internal fileprivate open static final override mutating nonmutating async throws "
@@ -594,6 +658,10 @@ LANGUAGES: dict[str, Language] = {
                 "variable_pattern": "name",
             },
             parameters=_words("formal_parameter"),
+            parameter_lists=_words("formal_parameter_list"),
+            returns={"function_signature": "<", "getter_signature": "<", "operator_signature": "<"},
+            annotations=_words("annotation"),
+            initializers=_words("initializers"),
             imports="""
             (import_specification (configurable_uri) @import)
             (library_export (configurable_uri) @import)

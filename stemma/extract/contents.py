@@ -5,19 +5,23 @@ The tokens come from `walk`, what is made of them from `normal_form`, `facts` an
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from tree_sitter import Node
 
-from stemma.extract.definitions import Definition
+from stemma.extract.declaration import Declared, declaration
+from stemma.extract.definitions import Definition, Definitions
 from stemma.extract.facts import Facts, facts
 from stemma.extract.grammars import Grammar, ParseTimeout
+from stemma.extract.leading import words_hash
 from stemma.extract.normal_form import Sequences, exact_hash, has_loose_ends
 from stemma.extract.vocabulary import VOCABULARY
-from stemma.extract.walk import Inner, Place, Walk
+from stemma.extract.walk import SEMICOLON, Inner, Place, Walk
 
 CACHE_BYTES = 64 << 20
 
@@ -34,6 +38,9 @@ class Content:
     sub_tokens: list[str]
     structure: str
     facts: Facts
+    declared: Declared
+    body_hash: str | None
+    comments_hash: str | None
 
     @property
     def n_bytes(self) -> int:
@@ -74,9 +81,7 @@ CACHE = Cache()
 """Of this process."""
 
 
-def contents(
-    grammar: Grammar, text: bytes, definitions: list[Definition], is_late: Callable[[], bool]
-) -> list[Content]:
+def contents(grammar: Grammar, text: bytes, found: Definitions, is_late: Callable[[], bool]) -> list[Content]:
     """The content of each definition of a file. Only texts not in the cache are walked, the outermost ones once.
 
     Raises:
@@ -88,55 +93,136 @@ def contents(
         CACHE.clear()
     keys: list[_Key] = []
     is_loose = has_loose_ends(text)
-    for definition in definitions:
+    for definition in found.found:
         if is_late():
             raise ParseTimeout
         exact = exact_hash(text[definition.start_byte : definition.outer.end_byte], is_loose=is_loose)
         keys.append((grammar.language.name, definition.node.kind_id, definition.node.has_error, exact))
     known = [CACHE.get(key) for key in keys]
     if None in known:
-        _read_unknown(grammar, text, definitions, keys, known, is_late=is_late)
+        _read_unknown(grammar, text, found, keys, known, is_late=is_late)
     return [content for content in known if content is not None]
 
 
 def _read_unknown(
     grammar: Grammar,
     text: bytes,
-    definitions: list[Definition],
+    found: Definitions,
     keys: list[_Key],
     known: list[Content | None],
     *,
     is_late: Callable[[], bool],
 ) -> None:
     """Put the contents that are not known into their places, and into the cache."""
+    definitions = found.found
+    walk = _walked(grammar, text, definitions, known, is_late)
+    sequences = Sequences(grammar.language.name, walk.tokens)
+    members = _members(definitions)
+    for position, definition in enumerate(definitions):
+        if known[position] is None:
+            if is_late():
+                raise ParseTimeout
+            inside = members.get(position, []) if definition.is_container else []
+            gaps = [walk.places[member] for member in inside if member in walk.places]
+            content = _content(
+                keys[position][3],
+                sequences,
+                walk.places[position],
+                facts(grammar, text, definition, walk.places[position].facts),
+                declaration(grammar, text, definition),
+                comments_hash=_comments_hash(found, definition, [definitions[member] for member in inside], text),
+                body=_body(walk, position, gaps),
+            )
+            known[position] = content
+            CACHE.put(keys[position], content)
+
+
+def _walked(
+    grammar: Grammar,
+    text: bytes,
+    definitions: list[Definition],
+    known: list[Content | None],
+    is_late: Callable[[], bool],
+) -> Walk:
     walk = Walk(grammar, text, is_late)
+    apart: list[tuple[int, Node]] = []
     for position, (definition, content) in enumerate(zip(definitions, known, strict=True)):
         # Attributes that stand before a node are walked with what is around it, known or not.
         tokens = content.tokens if content is not None and not definition.attributes else None
         inner = Inner(position, definition.name.encode("utf-8", "replace"), tokens)
         walk.expect(inner, definition.outer, definition.attributes)
+        if content is None and definition.body is not None and not walk.expect_body(inner, definition.body):
+            apart.append((position, definition.body))
     for position, definition in enumerate(definitions):
         if known[position] is None and position not in walk.places:
             walk.add(position, [*definition.attributes, definition.outer])
-    sequences = Sequences(grammar.language.name, walk.tokens)
-    for position, place in walk.places.items():
-        if known[position] is None:
-            if is_late():
-                raise ParseTimeout
-            said = facts(grammar, text, definitions[position], place.facts)
-            known[position] = content = _content(keys[position][3], sequences, place, said)
-            CACHE.put(keys[position], content)
+    for position, body in apart:
+        walk.add(-1 - position, [body])
+        whole = walk.places[-1 - position]
+        walk.places[position].body, walk.places[position].body_end = whole.first, whole.end
+    return walk
 
 
-def _content(exact: str, sequences: Sequences, place: Place, said: Facts) -> Content:
+def _members(definitions: list[Definition]) -> dict[int, list[int]]:
+    """The named definitions right inside each."""
+    members: dict[int, list[int]] = {}
+    for position, definition in enumerate(definitions):
+        if definition.parent is not None and definition.kind != "closure":
+            members.setdefault(definition.parent, []).append(position)
+    return members
+
+
+def _body(walk: Walk, position: int, members: list[Place]) -> list[tuple[int, int]] | None:
+    """The tokens of a body, by ranges between its members and the semicolons after them; None where there is none."""
+    place = walk.places[position]
+    if place.body < 0:
+        return None
+    ranges = []
+    first, end = place.body, place.body_end if place.body_end >= 0 else place.end
+    for member in sorted(members, key=lambda member: member.first):
+        if first <= member.first and member.end <= end:
+            ranges.append((first, member.first))
+            first = member.end + (member.end < end and walk.tokens[member.end] == SEMICOLON)
+    return [*ranges, (first, end)]
+
+
+def _comments_hash(found: Definitions, definition: Definition, members: list[Definition], text: bytes) -> str | None:
+    """Hash of the comments inside a definition; not of its documentation, nor of what its members say."""
+    comments = found.leading.inside(definition.start_byte, definition.outer.end_byte)
+    if not comments:
+        return None
+    documents = {node.start_byte for said in (definition, *members) for node in said.documents}
+    spans = [(member.start_byte, member.outer.end_byte) for member in members]
+    starts = [start for start, _ in spans]
+    left = []
+    for node in comments:
+        at = bisect_right(starts, node.start_byte) - 1
+        if node.start_byte not in documents and (at < 0 or node.start_byte >= spans[at][1]):
+            left.append(text[node.start_byte : node.end_byte])
+    return words_hash(left)
+
+
+def _content(
+    exact: str,
+    sequences: Sequences,
+    place: Place,
+    said: Facts,
+    declared: Declared,
+    *,
+    comments_hash: str | None,
+    body: list[tuple[int, int]] | None,
+) -> Content:
     first, end = place.first, place.end
     return Content(
         exact_hash=exact,
         pattern_id=sequences.pattern_id(first, end),
-        token_hash=sequences.token_hash(first, end),
+        token_hash=sequences.token_hash((first, end)),
+        body_hash=sequences.token_hash(*body) if body is not None else None,
+        comments_hash=comments_hash,
         tokens=sequences.tokens[first:end],
         shingles=sequences.shingles(first, end),
         sub_tokens=sequences.sub_tokens(first, end),
         structure=sequences.structure(first, end),
         facts=said,
+        declared=declared,
     )

@@ -14,7 +14,7 @@ from functools import cache
 from tree_sitter import Node, Query, Tree
 
 from stemma.extract.grammars import Grammar, ParseTimeout
-from stemma.extract.leading import DOCSTRING_CHARS, Leading, documentation
+from stemma.extract.leading import DOCSTRING_CHARS, Leading, documentation, words_hash
 from stemma.extract.names import CLOSURE_NAME, name_parts
 from stemma.extract.normal_form import bounded_name
 
@@ -32,6 +32,7 @@ _TYPES = frozenset(
 _SCOPES = frozenset({"scope.type", "scope.namespace"})
 _BESIDE = frozenset({"name", "owner", "wrapped", "head", "value", "body", "is"})
 _OPENING_QUOTES = re.compile(r"[A-Za-z]*('''|\"\"\"|'|\")")
+_OPENING_BYTES = re.compile(rb"[A-Za-z]*('''|\"\"\"|'|\")")
 _BODILESS_END = re.compile(rb"[\s;]+end$")  # of a Ruby method that does nothing
 _HEAD_BYTES = 4_000
 
@@ -42,6 +43,8 @@ class Definition:
 
     node: Node
     outer: Node  # the node itself, or what wraps it: decorators, `template <...>`, `const ... ;`
+    body: Node | None  # where its body begins; nothing but the body follows where it is a token or an initializer
+    value: Node | None  # the function or type that has its name from it
     attributes: list[Node]  # siblings before it that belong to it: annotations, and Dart's signatures
     kind: str
     name: str
@@ -51,16 +54,23 @@ class Definition:
     start_row: int
     signature: str
     docstring: str | None
+    documents: list[Node]  # the nodes of that docstring or comment
     is_deprecated: bool
     is_test: bool
+
+    @property
+    def is_container(self) -> bool:
+        """Whether it is a type, of which the methods are definitions of their own and no part of its body."""
+        return self.kind in _TYPES
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The definitions of a tree in source order, whether some were left out for their depth, and what it imports."""
+    """The definitions of a tree in source order, whether some were left out for their depth, its comments, imports."""
 
     found: list[Definition]
     is_cut: bool
+    leading: Leading
     imports: list[Node]
 
 
@@ -73,6 +83,7 @@ class _Found:
     pattern: int
     head: list[Node]
     body: Node | None
+    value: Node | None
 
     @property
     def start_byte(self) -> int:
@@ -86,6 +97,7 @@ class _Captured:
     found: dict[int, _Found] = field(default_factory=dict)
     wrappers: dict[int, Node] = field(default_factory=dict)
     leading: list[Node] = field(default_factory=list)
+    remarks: list[Node] = field(default_factory=list)
     parts: set[int] = field(default_factory=set)  # nodes that belong to a definition that has a name
     imports: list[Node] = field(default_factory=list)
 
@@ -101,8 +113,8 @@ def find_definitions(grammar: Grammar, tree: Tree, source: bytes, is_late: Calla
     for item in found:
         while (wrapper := captured.wrappers.get(item.outer.id)) is not None:
             item.outer = wrapper
-    leading = Leading(captured.leading, source, grammar.lead_in)
-    return Definitions(*_nest(grammar, source, found, leading, is_late), captured.imports)
+    leading = Leading(captured.leading, captured.remarks, source, grammar.lead_in)
+    return Definitions(*_nest(grammar, source, found, leading, is_late), leading, captured.imports)
 
 
 def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
@@ -114,6 +126,8 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
         node = captures[role][0]
         if role in ("comment", "attribute"):
             captured.leading.append(node)
+        elif role == "remark":
+            captured.remarks.append(node)
         elif role == "import":
             captured.imports.append(node)
         elif role == "wrapper":
@@ -123,8 +137,9 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
             known = captured.found.get(node.id)
             if known is None or pattern < known.pattern:
                 name = name_parts(captures, source, given[pattern] or (CLOSURE_NAME if role == "closure" else None))
-                body = captures["body"][0] if "body" in captures else None
-                captured.found[node.id] = _Found(role, node, node, name, pattern, captures.get("head", []), body)
+                body, value = (captures[part][0] if part in captures else None for part in ("body", "value"))
+                head = captures.get("head", [])
+                captured.found[node.id] = _Found(role, node, node, name, pattern, head, body, value)
     return captured
 
 
@@ -197,18 +212,26 @@ def _describe(
     names: list[str],
     parent: int | None,
 ) -> Definition:
-    attributes, comment = leading.before(item.start_byte)
+    attributes, comments = leading.before(item.start_byte)
     attributes += item.head
     first = attributes[0] if attributes else item.outer
     body = item.body or _body(item.node)
+    docstring, documents = None, comments
+    if grammar.blocks and (written := _python_docstring(body)) is not None:
+        docstring, documents = _docstring(written, source), [written]
+    if docstring is None:
+        docstring, documents = leading.text(comments), comments
+    if body is not None and grammar.initializers:
+        body = _initializers(grammar, item, body)
     declared_at = item.node.start_byte if item.outer.type == "decorated_definition" else item.start_byte
     head_end = body.start_byte if body is not None else item.outer.end_byte
     head = source[first.start_byte : min(head_end, first.start_byte + _HEAD_BYTES)].decode("utf-8", "replace")
-    docstring = (_python_docstring(body, source) if grammar.blocks else None) or comment
     tested = f"{item.name[0]}(" if kind == "closure" else item.name[-1]  # `it("sells", () => ...)`: by what is called
     return Definition(
         node=item.node,
         outer=item.outer,
+        body=body,
+        value=item.value,
         attributes=attributes,
         kind=kind,
         name=item.name[-1],
@@ -220,6 +243,7 @@ def _describe(
             leading.without_comments(declared_at, min(head_end, declared_at + _HEAD_BYTES)), body is None
         ),
         docstring=docstring,
+        documents=documents if docstring is not None else [],
         is_deprecated=bool(
             grammar.deprecation_marks.search(head) or (docstring and grammar.deprecation_notes.search(docstring))
         ),
@@ -254,15 +278,33 @@ def _signature(text: bytes, has_no_body: bool) -> str:
     return signature.rstrip(" {;").removesuffix(":").rstrip()[:SIGNATURE_CHARS]
 
 
-def _python_docstring(body: Node | None, source: bytes) -> str | None:
+def _initializers(grammar: Grammar, item: _Found, body: Node) -> Node:
+    """The code before the braces of a constructor, or its body where there is none."""
+    before = item.head[-1].named_children[-1] if item.head else body.prev_named_sibling
+    return before if before is not None and before.kind_id in grammar.initializers else body
+
+
+def _python_docstring(body: Node | None) -> Node | None:
     if body is None:
         return None
     first = next((child for child in body.named_children if not child.is_extra), None)
-    if first is None or first.type != "string":
-        return None
-    text = source[first.start_byte : min(first.end_byte, first.start_byte + 4 * DOCSTRING_CHARS)].decode(
+    return first if first is not None and first.type == "string" else None
+
+
+def _docstring(node: Node, source: bytes) -> str | None:
+    text = source[node.start_byte : min(node.end_byte, node.start_byte + 4 * DOCSTRING_CHARS)].decode(
         "utf-8", "replace"
     )
     opening = _OPENING_QUOTES.match(text)
     assert opening is not None
     return documentation(text[opening.end() :].removesuffix(opening.group(1)))
+
+
+def documentation_hash(definition: Definition, source: bytes) -> str | None:
+    """Hash of the words of a definition's docstring or comment, however long; None when there is none."""
+    texts = [source[node.start_byte : node.end_byte] for node in definition.documents]
+    if len(texts) == 1 and "comment" not in definition.documents[0].type:
+        opening = _OPENING_BYTES.match(texts[0])
+        assert opening is not None
+        return words_hash([texts[0][opening.end() :].removesuffix(opening.group(1))], are_comments=False)
+    return words_hash(texts)

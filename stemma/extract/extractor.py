@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stemma.extract.contents import Content, contents
-from stemma.extract.definitions import Definition, find_definitions
+from stemma.extract.definitions import Definition, documentation_hash, find_definitions
 from stemma.extract.facts import imported
 from stemma.extract.grammars import Grammar, ParseTimeout, load
 from stemma.extract.source import prepare
@@ -29,13 +29,16 @@ Columns = dict[str, list[Any]]
 _BLOB = "blob_oid language n_bytes n_lines status reason n_errors n_snippets parse_ms imports"
 _SNIPPET = (
     "blob_oid ordinal parent_ordinal kind name qualified_name duplicate_index start_line end_line start_byte end_byte "
-    "signature docstring is_deprecated is_test exact_hash pattern_id n_lines n_tokens"
+    "signature docstring doc_hash is_deprecated is_test exact_hash pattern_id n_lines n_tokens"
 )
 _PATTERN = (
     "pattern_id language kind name signature docstring code n_lines n_tokens shingles sub_tokens is_trivial "
     "trivial_reason structure"
 )
-_TEXT = "exact_hash language token_hash parameters modifiers calls defines complexity"
+_TEXT = (
+    "exact_hash language token_hash parameters modifiers calls defines complexity body_hash comments_hash "
+    "parameter_list return_type annotations raises"
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def _read(grammar: Grammar, text: bytes, deadline: float) -> _Read:
     tree = grammar.parse(text, is_late)
     definitions = find_definitions(grammar, tree, text, is_late)
     n_errors = len(grammar.matches(grammar.errors, tree)) if tree.root_node.has_error else 0
-    found = zip(definitions.found, contents(grammar, text, definitions.found, is_late), strict=True)
+    found = zip(definitions.found, contents(grammar, text, definitions, is_late), strict=True)
     return _Read(n_errors, definitions.is_cut, list(found), imported(definitions.imports, text))
 
 
@@ -177,16 +180,18 @@ class _Rows:
             self.snippets.append((
                 blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
                 duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte,
-                definition.outer.end_byte, definition.signature, definition.docstring, definition.is_deprecated,
-                definition.is_test, content.exact_hash, content.pattern_id, n_lines, len(content.tokens),
+                definition.outer.end_byte, definition.signature, definition.docstring,
+                documentation_hash(definition, text), definition.is_deprecated, definition.is_test,
+                content.exact_hash, content.pattern_id, n_lines, len(content.tokens),
             ))  # fmt: skip
             duplicates[place] += 1
             if (key := (content.exact_hash, language)) not in self._known:
                 self._known.add(key)
-                said = content.facts
+                said, declared = content.facts, content.declared
                 self.texts.append((
                     content.exact_hash, language, content.token_hash, said.parameters, said.modifiers, said.calls,
-                    said.defines, said.complexity,
+                    said.defines, said.complexity, content.body_hash, content.comments_hash, declared.parameter_list,
+                    declared.return_type, declared.annotations, declared.raises,
                 ))  # fmt: skip
             if content.pattern_id not in self._known:
                 # Where a pattern is met in generated code and elsewhere, the other stands for it.

@@ -26,6 +26,8 @@ PLAIN, IDENTIFIER, SPECIAL, SILENT, CLOSER, SEPARATOR, LITERAL, STRING_LITERAL, 
 ERROR_KIND = 65_535
 FIRST_INSIDE, WRITTEN_BEFORE = -1, -2
 """Stand for the fields `1` and `<` of a row."""
+BEFORE_NAME = "<"
+"""Of what is returned: it is written before the name."""
 READ_BYTES = 1 << 20
 MATCH_LIMIT = 1 << 16
 
@@ -57,6 +59,7 @@ class Rule:
 class Grammar:
     """One grammar of one language. Node types are ids of the grammar's; `actions` has a mark's number, or a code."""
 
+    name: str
     language: Language
     parser: Parser
     definitions: Query
@@ -83,6 +86,20 @@ class Grammar:
     types: frozenset[int]
     parameters: frozenset[int]
     receivers: frozenset[int]
+    parameter_lists: frozenset[int]
+    has_bare_parameters: bool
+    """A list of parameters is no node of its own; brackets tell it."""
+    lists: frozenset[int]
+    """Lists of parameters, of types or values, in which an annotation is not the definition's."""
+    wrapped_heads: frozenset[int]
+    """Nodes inside a head that hold what other grammars have in the head itself."""
+    returns: dict[int, int | str]
+    trailing_types: frozenset[int]
+    beside_types: frozenset[int]
+    """Nodes that may stand in what is written before a name, and are no part of the type."""
+    annotations: frozenset[int]
+    raises: frozenset[int]
+    initializers: frozenset[int]
     fields: Fields
     modifiers: re.Pattern[str]
     lead_in: re.Pattern[str]
@@ -146,6 +163,7 @@ def load(name: str) -> Grammar:
         if actions[kind] == PLAIN:
             actions[kind] = SPECIAL
     return Grammar(
+        name=name,
         language=row,
         parser=Parser(grammar),
         definitions=Query(grammar, f"{query}\n{row.imports}"),
@@ -169,6 +187,16 @@ def load(name: str) -> Grammar:
         pairs=kinds.named(["pair_pattern"]),
         parameters=kinds.named(row.parameters),
         receivers=kinds.whose("^self"),
+        parameter_lists=kinds.named(row.parameter_lists),
+        has_bare_parameters="(" in row.parameter_lists,
+        lists=kinds.whose("parameters$|parameter_list$|parameter$|arguments?$|argument_list$"),
+        wrapped_heads=kinds.whose("_signature$|^lambda_function_type$|^[gs]etter$") - kinds.whose("^method_signature"),
+        returns={kind: kinds.returned(rule) for node, rule in row.returns.items() for kind in kinds.named([node])},
+        beside_types=kinds.whose("^attribute|^annotation$|^ms_declspec_modifier$"),
+        trailing_types=kinds.named(["trailing_return_type"]),
+        annotations=kinds.named(row.annotations),
+        raises=kinds.named(row.raises),
+        initializers=kinds.named(row.initializers),
         fields=Fields(
             pattern=kinds.fields(_PATTERN_FIELDS),
             pair=kinds.fields(["value"]),
@@ -209,6 +237,10 @@ class _Kinds:
         marks = {"1": FIRST_INSIDE, "<": WRITTEN_BEFORE}
         ids = (marks.get(name) or self._grammar.field_id_for_name(name) for name in names)
         return tuple(field for field in ids if field is not None)
+
+    def returned(self, rule: str) -> int | str:
+        """The field's id, or the token."""
+        return rule if not rule[0].isalpha() else self._grammar.field_id_for_name(rule) or rule
 
 
 def _rules(row: Language, kinds: _Kinds) -> dict[int, Rule]:

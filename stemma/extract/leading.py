@@ -1,4 +1,4 @@
-"""What stands before a definition and belongs to it: its attributes, and the comment that documents it.
+"""The comments of a file: what stands before a definition and belongs to it, with its attributes; what is inside it.
 
 The documentation inside a definition is Python's docstring, read in `definitions`.
 """
@@ -6,11 +6,14 @@ The documentation inside a definition is Python's docstring, read in `definition
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from functools import lru_cache
 from inspect import cleandoc
 
 from tree_sitter import Node
+
+from stemma.ids import content_id
 
 DOCSTRING_CHARS = 4_000
 _COMMENT_EDGE = re.compile(
@@ -27,18 +30,28 @@ def documentation(text: str) -> str | None:
     return cleandoc(text).strip()[:DOCSTRING_CHARS] or None
 
 
-class Leading:
-    """The comments and attributes of a file, by where they end."""
+def words_hash(texts: Iterable[bytes], *, are_comments: bool = True) -> str | None:
+    """Hash of the words of some comments, or of docstrings, as one text; None when there is none."""
+    text = "\n".join(text.decode("utf-8", "replace") for text in texts)
+    if are_comments:
+        text = _COMMENT_EDGE.sub("", text)
+    return content_id(words) if (words := " ".join(text.split())) else None
 
-    def __init__(self, nodes: list[Node], source: bytes, lead_in: re.Pattern[str]) -> None:
+
+class Leading:
+    """The comments and attributes of a file, by where they end; and the remarks, strings that are comments."""
+
+    def __init__(self, nodes: list[Node], remarks: list[Node], source: bytes, lead_in: re.Pattern[str]) -> None:
         nodes.sort(key=lambda node: node.end_byte)
+        self._remarks = sorted(remarks, key=lambda node: node.start_byte)
+        self._remark_starts = [node.start_byte for node in self._remarks]
         self._nodes = nodes
         self._ends = [node.end_byte for node in nodes]
         self._source = source
         self._lead_in = lead_in
 
-    def before(self, start: int) -> tuple[list[Node], str | None]:
-        """The attributes that belong to the definition that starts there, and the comment right before it."""
+    def before(self, start: int) -> tuple[list[Node], list[Node]]:
+        """The attributes that belong to the definition that starts there, and the comments right before it."""
         start = self._anchor(start)
         attributes: list[Node] = []
         comments: list[Node] = []
@@ -50,7 +63,7 @@ class Leading:
             (attributes if "comment" not in candidate.type else comments).append(candidate)
             start = candidate.start_byte
             position -= 1
-        return attributes[::-1], self._text(comments[::-1])
+        return attributes[::-1], comments[::-1]
 
     def without_comments(self, start: int, end: int) -> bytes:
         """The source from `start` to `end`, each comment in it a space."""
@@ -84,7 +97,17 @@ class Leading:
         reach = max(0, start - _LINE_BYTES)
         return self._source[max(self._source.rfind(b"\n", reach, start) + 1, reach) : start]
 
-    def _text(self, comments: list[Node]) -> str | None:
+    def inside(self, start: int, end: int) -> list[Node]:
+        """The comments and remarks from `start` to `end`, in order."""
+        found = self._nodes[bisect_right(self._ends, start) : bisect_right(self._ends, end)]
+        found = [node for node in found if node.start_byte >= start and "comment" in node.type]
+        if self._remarks:
+            remarks = self._remarks[bisect_left(self._remark_starts, start) : bisect_left(self._remark_starts, end)]
+            found = sorted([*found, *remarks], key=lambda node: node.start_byte)
+        return found
+
+    def text(self, comments: list[Node]) -> str | None:
+        """What the comments say together."""
         if not comments:
             return None
         limit = 4 * DOCSTRING_CHARS

@@ -64,7 +64,7 @@ def _written(nodes: list[Node], source: bytes) -> list[bytes]:
         words = (source[node.start_byte : node.end_byte] for node in nodes)
         return [b" ".join(words) if nodes[0].type.isalpha() else b"".join(words)]
     node = nodes[0]
-    while (inside := _declared(node)) is not None:
+    while (inside := declared(node)) is not None:
         node = inside
     if node.type == "operator_cast":
         return [source[node.start_byte : node.end_byte].partition(b"(")[0]]
@@ -80,7 +80,7 @@ def _written(nodes: list[Node], source: bytes) -> list[bytes]:
     return [text[1:] if node.type in _MARKED else text.strip(b"\"'`")]
 
 
-def _declared(node: Node) -> Node | None:
+def declared(node: Node) -> Node | None:
     """The next step from a C declarator towards the name it declares; a reference has no field for it."""
     if node.type == "operator_cast":
         return None

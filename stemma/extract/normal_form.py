@@ -87,9 +87,9 @@ class Sequences:
         part = np.where(self._last_use[first:end] < first, np.uint64(0), self._renamed[first:end])
         return content_id(self._language, part.tobytes())
 
-    def token_hash(self, first: int, end: int) -> str:
-        """Hash of the language and the exact tokens."""
-        return content_id(self._language, self._exact[first:end].tobytes())
+    def token_hash(self, *ranges: tuple[int, int]) -> str:
+        """Hash of the language and the exact tokens of the ranges, one after another."""
+        return content_id(self._language, b"".join(self._exact[first:end].tobytes() for first, end in ranges))
 
     def shingles(self, first: int, end: int) -> npt.NDArray[np.int32]:
         """Sorted distinct hashes of the windows."""

@@ -31,8 +31,8 @@ from stemma.languages import STRING
 BETWEEN = 0
 """The token before each definition that is walked: what comes before says nothing about it."""
 _ROUND = range(4096)
-_COMMA, _SEMICOLON, _OPEN, _CLOSE = map(VOCABULARY.mark, (",", ";", "{", "}"))
-_ENDS = frozenset({_SEMICOLON, _OPEN, BETWEEN})
+_COMMA, SEMICOLON, _OPEN, _CLOSE = map(VOCABULARY.mark, (",", ";", "{", "}"))
+_ENDS = frozenset({SEMICOLON, _OPEN, BETWEEN})
 
 
 @dataclass(slots=True)
@@ -46,11 +46,13 @@ class Inner:
 
 @dataclass(slots=True)
 class Place:
-    """Where a definition stands among the tokens, from the first to past the last, and what was gathered in it."""
+    """Where a definition and its body stand among the tokens, from the first to past the last; what was met in it."""
 
     first: int
     end: int
     facts: Gathered
+    body: int = -1
+    body_end: int = -1
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Walk:
         self._literals = {kind: VOCABULARY.literals(text) for kind, text in self.grammar.placeholders.items()}
         self._inner: dict[int, Inner] = {}
         self._begins: dict[int, Inner] = {}  # by its first attribute, where that stands outside its node
+        self._bodies: dict[int, Inner] = {}  # by the node with which the body begins
 
     def expect(self, inner: Inner, node: Node, attributes: Sequence[Node]) -> None:
         """Tell of a definition that may be met: the node that is all of it but its attributes, and those before it."""
@@ -83,8 +86,17 @@ class Walk:
             self._begins[attributes[0].id] = inner
             self._look_at(attributes[0].kind_id)
 
+    def expect_body(self, inner: Inner, body: Node) -> bool:
+        """Tell of the body of a definition that will be walked; false of one that is nothing but a literal or name."""
+        action = self._actions[body.kind_id]
+        if action not in (PLAIN, SPECIAL) and action < 0:
+            return False
+        self._bodies[body.id] = inner
+        self._look_at(body.kind_id)
+        return True
+
     def _look_at(self, kind: int) -> None:
-        if self._actions[kind] == PLAIN:
+        if self._actions[kind] == PLAIN or self._actions[kind] >= 0:
             if self._actions is self.grammar.actions:
                 self._actions = self.grammar.actions.copy()
             self._actions[kind] = SPECIAL
@@ -106,12 +118,13 @@ class Walk:
         actions, marks, lists, blocks = self._actions, grammar.marks, grammar.statement_lists, grammar.blocks
         closing, kept_commas, joined, rules = grammar.closing, grammar.kept_commas, grammar.joined, grammar.rules
         names, rare, strings = VOCABULARY.names, VOCABULARY.rare, VOCABULARY.literals(STRING)
-        inner, begins, literals = self._inner, self._begins, self._literals
+        inner, begins, bodies, literals = self._inner, self._begins, self._bodies, self._literals
         cursor: Any = root.walk()
         descend, advance, ascend = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
         kinds = [-1]  # of the nodes above this one; 0 is one about which there is nothing to remember
         emit, push, pop = tokens.append, kinds.append, kinds.pop
         around: list[tuple[int, Place, Gathered]] = []  # (depth, what is inside, facts of what is around it)
+        ending: list[tuple[int, Place]] = []  # (depth, what has its body there)
         outside = facts  # of the definition whose attributes were met last
         is_listing = False  # the node above is a list of statements
         string, string_end = b"", -1  # the latest string, and the number of tokens it is the last of
@@ -134,9 +147,12 @@ class Walk:
                     if text := source[node.start_byte : node.end_byte]:
                         emit(rare[text])
                 elif action == SPECIAL:
-                    known = None
-                    if kind in joined and tokens[-1] == _SEMICOLON:
+                    known = started = None
+                    if kind in joined and tokens[-1] == SEMICOLON:
                         tokens.pop()
+                    if bodies and (met := bodies.get(node.id)) is not None:
+                        started = places[met.key]
+                        started.body = len(tokens)
                     if begins and (met := begins.get(node.id)) is not None and met.key not in places:
                         facts.names.append(met.name)
                         places[met.key] = place = Place(len(tokens), 0, Gathered())
@@ -144,6 +160,7 @@ class Walk:
                     if inner and (met := inner.get(node.id)) is not None:
                         if (known := met.tokens) is not None:
                             facts.names.append(met.name)
+                            places[met.key] = Place(len(tokens), len(tokens) + len(known), Gathered())
                         elif (begun := places.get(met.key)) is not None:
                             around.append((len(kinds), begun, outside))
                         else:
@@ -163,13 +180,19 @@ class Walk:
                         if kind in blocks:
                             emit(_OPEN)
                         if descend():
+                            if started is not None:
+                                ending.append((len(kinds), started))
                             push(kind)
                             is_listing = kind in lists
                             continue
                         if kind in blocks:
                             emit(_CLOSE)
+                        elif kind in marks:
+                            emit(marks[kind])
                         elif text := source[node.start_byte : node.end_byte]:
                             emit(rare[text])
+                    if started is not None:
+                        started.body_end = len(tokens)
                 elif action == CLOSER:
                     if tokens[-1] == _COMMA and kinds[-1] not in kept_commas:
                         tokens.pop()
@@ -178,7 +201,7 @@ class Walk:
                     if not is_listing:
                         emit(marks[kind])
                     elif tokens[-1] not in _ENDS:
-                        emit(_SEMICOLON)
+                        emit(SEMICOLON)
                 elif action == LITERAL:
                     text = source[node.start_byte : node.end_byte]
                     if kind in grammar.markup:
@@ -206,7 +229,7 @@ class Walk:
                         is_listing = False
                         continue
                 if is_listing and action != CLOSER and tokens[-1] not in _ENDS:
-                    emit(_SEMICOLON)
+                    emit(SEMICOLON)
                 while not advance():
                     if kind := pop():
                         if not kinds:
@@ -214,8 +237,10 @@ class Walk:
                         if kind in closing:
                             if kind in blocks:
                                 emit(_CLOSE)
-                            if kind in grammar.terminated and tokens[-1] != _SEMICOLON:
-                                emit(_SEMICOLON)
+                            if kind in grammar.terminated and tokens[-1] != SEMICOLON:
+                                emit(SEMICOLON)
+                        if ending and ending[-1][0] == len(kinds):
+                            ending.pop()[1].body_end = len(tokens)
                         if around and around[-1][0] == len(kinds):
                             _, place, facts = around.pop()
                             place.end = len(tokens)
@@ -223,7 +248,7 @@ class Walk:
                     above = kinds[-1]
                     is_listing = above > 0 and above in lists
                     if is_listing and tokens[-1] not in _ENDS:
-                        emit(_SEMICOLON)
+                        emit(SEMICOLON)
 
 
 def _written(node: Node, source: bytes, pieces: frozenset[int]) -> bytes:

@@ -349,7 +349,7 @@ EXPECTED = {
     "dart": [
         ("class", "Shop", "@deprecated abstract class Shop<T> extends Base with Mix implements Door"),
         ("method", "Shop.twice", "twice = (int a)"),
-        ("method", "Shop.Shop", "Shop(this.x, {required super.key, int y = 1}) : super(y)"),
+        ("method", "Shop.Shop", "Shop(this.x, {required super.key, int y = 1})"),
         ("method", "Shop.named", "Shop.named(int a) : x = a"),
         ("method", "Shop.fixed", "const Shop.fixed()"),
         ("method", "Shop.make", "factory Shop.make()"),

@@ -339,7 +339,7 @@ def test_two_parts_have_one_id_exactly_if_first_uses_number_them_alike(
     around = ["\x01a", "\x01c", "\x01b"][:skipped]  # what stands before a part says nothing about it
     ids = [forms(*around, *part, *around).pattern_id(skipped, skipped + len(part)) for part in (one, other)]
     assert (ids[0] == ids[1]) == (numbered(one) == numbered(other))
-    exact_ids = [forms(*around, *part).token_hash(skipped, skipped + len(part)) for part in (one, other)]
+    exact_ids = [forms(*around, *part).token_hash((skipped, skipped + len(part))) for part in (one, other)]
     assert (exact_ids[0] == exact_ids[1]) == (one == other)
 
 

@@ -1,9 +1,9 @@
 (function_declaration name: (identifier) @name body: (block)) @function
 (method_declaration receiver: (parameter_list (parameter_declaration type: (_) @owner)) name: (field_identifier) @name body: (block)) @method
-(type_spec name: (type_identifier) @name type: (struct_type)) @struct
-(type_spec name: (type_identifier) @name type: (interface_type)) @interface
-(type_alias name: (type_identifier) @name type: (struct_type)) @struct
-(type_alias name: (type_identifier) @name type: (interface_type)) @interface
+(type_spec name: (type_identifier) @name type: (struct_type (field_declaration_list) @body)) @struct
+(type_spec name: (type_identifier) @name type: (interface_type "{" @body)) @interface
+(type_alias name: (type_identifier) @name type: (struct_type (field_declaration_list) @body)) @struct
+(type_alias name: (type_identifier) @name type: (interface_type "{" @body)) @interface
 (short_var_declaration left: (expression_list . (identifier) @name .) right: (expression_list . (func_literal) @value .)) @function
 (var_spec name: (identifier) @name value: (expression_list . (func_literal) @value .)) @function
 (assignment_statement left: (expression_list . [(identifier) (selector_expression)] @name .) right: (expression_list . (func_literal) @value .)) @function

@@ -8,6 +8,7 @@
 ;   @scope.type @scope.namespace  what only qualifies
 ;   @wrapper @wrapped           a node that belongs to the definition inside it
 ;   @comment @attribute         what may stand before a definition
+;   @remark                     a string that says nothing but to its reader, as a docstring
 ;   @is                         what a predicate is about
 ; (#set! name "...") gives the name where the language writes none. A @closure is a definition from a size on.
 (function_definition name: (identifier) @name) @function
@@ -18,6 +19,6 @@
 (call function: (_) @owner arguments: (argument_list (keyword_argument value: (lambda) @closure)))
 (lambda) @closure
 
-(expression_statement (assignment right: (lambda)) @wrapped) @wrapper
 (decorated_definition definition: (_) @wrapped) @wrapper
+(block (string) @remark)
 (comment) @comment

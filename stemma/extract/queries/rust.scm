@@ -3,7 +3,7 @@
 (union_item name: (_) @name) @struct
 (enum_item name: (_) @name) @enum
 (trait_item name: (_) @name) @trait
-(macro_definition name: (_) @name) @macro
+(macro_definition name: (_) @name ["{" "(" "["] @body) @macro
 (impl_item type: (_) @name) @impl
 (let_declaration pattern: (identifier) @name value: (closure_expression) @value) @function
 (mod_item name: (_) @name body: (_)) @scope.namespace
