@@ -142,8 +142,9 @@ def _timestamp(name: str) -> pl.Expr:
 
 
 def _reachable(store: Store, head: str, damage: Damage) -> dict[str, list[str]]:
-    """Every readable commit reachable from `head`, with its readable parents, where `rev-list` gives up."""
+    """Every readable commit reachable from `head`, with its parents, readable or not, where `rev-list` gives up."""
     parents = dict(_parents(store, cat_file.all_of_kind(store, "commit")))
+    parents.update((sha, []) for sha in store.shallow_commits() if sha in parents)
     found: dict[str, list[str]] = {}
     pending, missing = [head], set(damage.missing)
     while pending:
@@ -153,7 +154,7 @@ def _reachable(store: Store, head: str, damage: Damage) -> dict[str, list[str]]:
         if sha not in parents:
             missing.add(sha)
             continue
-        found[sha] = [parent for parent in parents[sha] if parent in parents]
+        found[sha] = parents[sha]
         pending += parents[sha]
     damage.missing = sorted(missing)
     return found
@@ -161,7 +162,7 @@ def _reachable(store: Store, head: str, damage: Damage) -> dict[str, list[str]]:
 
 def _parents_first(parents: Mapping[str, list[str]]) -> list[str]:
     """The keys in a topological order; commit ids hash their parents', so there is no cycle."""
-    return list(TopologicalSorter(parents).static_order())
+    return [sha for sha in TopologicalSorter(parents).static_order() if sha in parents]
 
 
 def _parents(store: Store, shas: list[str]) -> Iterator[tuple[str, list[str]]]:
