@@ -75,34 +75,34 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
 $$
 """
 
-# First the derivations of from_node are searched for to_node, then its origins. Step 0 is from_node itself.
+# First the derivations of from_node are searched for to_node, then its origins (is_upward). Step 0 is from_node.
 _PATH = """
 CREATE FUNCTION stemma.lineage_path(
     from_node text, to_node text, max_depth integer DEFAULT 50, max_nodes integer DEFAULT 10000
-) RETURNS TABLE (step integer, node_id text, edge_type text, weight real)
+) RETURNS TABLE (step integer, node_id text, edge_type text, weight real, is_upward boolean)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 AS $$
 #variable_conflict use_column
 DECLARE
-    is_upward boolean;
+    goes_up boolean;
 BEGIN
     IF from_node = to_node THEN
-        RETURN QUERY SELECT 0, n.node_id, NULL::text, NULL::real
+        RETURN QUERY SELECT 0, n.node_id, NULL::text, NULL::real, NULL::boolean
             FROM stemma.lineage_nodes n WHERE n.node_id = from_node;
         RETURN;
     END IF;
-    FOREACH is_upward IN ARRAY ARRAY[false, true] LOOP
+    FOREACH goes_up IN ARRAY ARRAY[false, true] LOOP
         RETURN QUERY
             WITH RECURSIVE walk AS MATERIALIZED (
-                SELECT * FROM stemma.lineage_walk(ARRAY[from_node], is_upward, max_depth, max_nodes, to_node)
+                SELECT * FROM stemma.lineage_walk(ARRAY[from_node], goes_up, max_depth, max_nodes, to_node)
             ), back AS (
                 SELECT w.depth, w.node_id, w.via, w.edge_type, w.weight FROM walk w WHERE w.node_id = to_node
                 UNION ALL
                 SELECT w.depth, w.node_id, w.via, w.edge_type, w.weight
                 FROM back b JOIN walk w ON w.node_id = b.via AND w.depth = b.depth - 1
             )
-            SELECT b.depth, b.node_id, b.edge_type, b.weight FROM back b
+            SELECT b.depth, b.node_id, b.edge_type, b.weight, goes_up FROM back b
             UNION ALL
-            SELECT 0, from_node, NULL::text, NULL::real WHERE EXISTS (SELECT FROM back)
+            SELECT 0, from_node, NULL::text, NULL::real, NULL::boolean WHERE EXISTS (SELECT FROM back)
             ORDER BY 1;
         IF FOUND THEN
             RETURN;

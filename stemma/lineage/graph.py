@@ -1,0 +1,101 @@
+"""A part of the lineage graph, ready to be told, drawn or exported: versions, derivations and events as frames.
+
+How it is read from the database lives in `queries`, straight from a checkout in `asked`; what is made of it, in
+`timeline`, `page` and `export`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+_TIME: pl.DataType = pl.Datetime("us", "UTC")
+_TEXT: pl.DataType = pl.String()
+_WHOLE: pl.DataType = pl.Int32()
+_SHARE: pl.DataType = pl.Float32()
+
+NODES = pl.Schema(
+    {
+        "node_id": _TEXT,
+        "repo_id": _TEXT,
+        "repository": _TEXT,
+        "location": _TEXT,  # of the repository, credentials removed
+        "path": _TEXT,
+        "kind": _TEXT,
+        "qualified_name": _TEXT,
+        "duplicate_index": _WHOLE,
+        "language": _TEXT,
+        "exact_hash": _TEXT,
+        "pattern_id": _TEXT,
+        "start_line": _WHOLE,  # at its commit; null where it is not known
+        "sha": _TEXT,
+        "position": _WHOLE,  # of its commit, parents lower; comparable within a repository
+        "occurred_at": _TIME,
+        "authored_at": _TIME,
+        "author_name": _TEXT,
+        "subject": _TEXT,
+        "is_live": pl.Boolean(),  # it stands at the head
+        "origin": _TEXT,  # human, agent, mixed or unknown; null where nobody has looked
+        "agent": _TEXT,
+        "session_id": _TEXT,
+    }
+)
+EDGES = pl.Schema(
+    {
+        "child_id": _TEXT,
+        "parent_id": _TEXT,
+        "edge_type": _TEXT,
+        "weight": _SHARE,
+        "confidence": _SHARE,
+    }
+)
+EVENTS = pl.Schema(
+    {
+        "node_id": _TEXT,
+        "event_type": _TEXT,
+        "sha": _TEXT,  # that of its node, but of a removal
+        "position": _WHOLE,
+        "occurred_at": _TIME,
+        "authored_at": _TIME,
+        "author_name": _TEXT,
+        "subject": _TEXT,
+        "detail": _TEXT,  # JSON
+    }
+)
+
+SUCCESSION = ("replaced_by", "deprecated_by")
+"""Types of edge that name what took the place of a version, not what it came from."""
+SAME_ELEMENT = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
+"""Types of edge along which an element goes on; along the others another one begins."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Versions with what joins them and what happened to them; every end of an edge is among the nodes.
+
+    `focus` are the versions that were asked for; `is_cut`, that a bound left out versions that belong to the answer.
+    """
+
+    nodes: pl.DataFrame
+    edges: pl.DataFrame
+    events: pl.DataFrame
+    focus: tuple[str, ...]
+    is_cut: bool = False
+
+    def only(self, node_ids: pl.Series) -> Graph:
+        """The part of the graph on some of its nodes."""
+        kept = self.nodes.filter(pl.col("node_id").is_in(node_ids.implode()))
+        ids = kept["node_id"].implode()
+        return Graph(
+            kept,
+            self.edges.filter(pl.col("child_id").is_in(ids), pl.col("parent_id").is_in(ids)),
+            self.events.filter(pl.col("node_id").is_in(ids)),
+            tuple(node for node in self.focus if node in set(kept["node_id"])),
+            self.is_cut or kept.height < self.nodes.height,
+        )
+
+    @property
+    def derivations(self) -> pl.DataFrame:
+        """The edges that say where a version came from."""
+        return self.edges.filter(~pl.col("edge_type").is_in(SUCCESSION))

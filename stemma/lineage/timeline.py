@@ -1,0 +1,149 @@
+"""What happened to elements, told commit by commit: the kinds of one commit together, from what to what, and by whom.
+
+Which versions and events there are is read in `queries` or `asked`; how the rows are printed lives in `cli`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from stemma.lineage.graph import Graph
+
+KINDS = {
+    "introduced": "introduced",
+    "observed": "first seen",
+    "revived": "revived",
+    "forked": "forked",
+    "copied": "copied",
+    "extracted": "extracted",
+    "split": "split",
+    "merged": "merged",
+    "inlined": "inlined",
+    "renamed": "renamed",
+    "moved_across_files": "moved",
+    "moved_within_file": "moved within file",
+    "file_renamed": "file renamed",
+    "signature_changed": "signature changed",
+    "body_changed": "body changed",
+    "documentation_changed": "documentation changed",
+    "formatting_changed": "formatting only",
+    "deprecated": "deprecated",
+    "removed": "removed",
+}
+"""Types of event, the weightiest first, and what people are told of them."""
+
+# Edges that tell what an event came from, where its own detail does not.
+_EDGE_OF = {
+    "renamed": "renamed_from",
+    "moved_across_files": "moved_from",
+    "moved_within_file": "moved_from",
+    "file_renamed": "moved_from",
+    "extracted": "extracted_from",
+    "split": "extracted_from",
+    "merged": "merged_from",
+    "copied": "copied_from",
+    "forked": "forked_from",
+}
+_ORDER = {kind: place for place, kind in enumerate(KINDS)}
+
+
+def timeline(graph: Graph, own: pl.Series | None = None) -> list[dict[str, Any]]:
+    """One row per version and commit at which something happened to it, in the order of commits.
+
+    Keys: occurred_at (committer date), authored_at, repository, path, qualified_name, kind, kinds (all of that commit,
+    the weightiest first), changes (of kind, from and to; one per event that has them), sha, author_name, subject,
+    similarity (with the nearest version it came from), node_id, pattern_id, start_line, origin, agent, session_id.
+
+    Args:
+        own: the versions to tell of; by default all.
+    """
+    nodes = {row["node_id"]: row for row in graph.nodes.iter_rows(named=True)}
+    parents = _parents(graph)
+    events = graph.events
+    if own is not None:
+        events = events.filter(pl.col("node_id").is_in(own.implode()))
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in events.iter_rows(named=True):
+        node = nodes[event["node_id"]]
+        key = (event["node_id"], event["sha"])
+        row = rows.setdefault(key, _row(node, event, parents))
+        row["kinds"].append(event["event_type"])
+        row["changes"].extend(_changes(event, node, parents, nodes))
+    told = list(rows.values())
+    for row in told:
+        row["kinds"].sort(key=lambda kind: _ORDER.get(kind, len(_ORDER)))
+        row["changes"].sort(key=lambda change: _ORDER.get(change["kind"], len(_ORDER)))
+    told.sort(key=_place)
+    for row in told:
+        del row["position"]
+    return told
+
+
+def _parents(graph: Graph) -> dict[str, list[dict[str, Any]]]:
+    parents: dict[str, list[dict[str, Any]]] = {}
+    for edge in graph.derivations.iter_rows(named=True):
+        parents.setdefault(edge["child_id"], []).append(edge)
+    return parents
+
+
+def _row(node: dict[str, Any], event: dict[str, Any], parents: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    known = [edge["weight"] for edge in parents.get(node["node_id"], []) if edge["weight"] is not None]
+    is_birth = event["sha"] == node["sha"]  # a removal has a commit of its own, and no text of its own
+    return {
+        "occurred_at": event["occurred_at"],
+        "authored_at": event["authored_at"],
+        "repository": node["repository"],
+        "path": node["path"],
+        "qualified_name": node["qualified_name"],
+        "kind": node["kind"],
+        "kinds": [],
+        "changes": [],
+        "sha": event["sha"],
+        "author_name": event["author_name"],
+        "subject": event["subject"],
+        "similarity": max(known) if known and is_birth else None,
+        "node_id": node["node_id"],
+        "pattern_id": node["pattern_id"],
+        "start_line": node["start_line"],
+        "origin": node["origin"] if is_birth else None,
+        "agent": node["agent"] if is_birth else None,
+        "session_id": node["session_id"] if is_birth else None,
+        "position": event["position"],
+    }
+
+
+def _changes(
+    event: dict[str, Any],
+    node: dict[str, Any],
+    parents: dict[str, list[dict[str, Any]]],
+    nodes: dict[str, dict[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """From what to what, as the event tells it, or else as the version's edges do."""
+    kind = event["event_type"]
+    detail = json.loads(event["detail"] or "{}")
+    if "from" in detail or "to" in detail:
+        yield {"kind": kind, "from": detail.get("from"), "to": detail.get("to")}
+        return
+    if parts := detail.get("parts"):
+        yield {"kind": kind, "from": None, "to": None, "parts": parts}
+        return
+    for edge in parents.get(node["node_id"], []):
+        if edge["edge_type"] == _EDGE_OF.get(kind) and (parent := nodes.get(edge["parent_id"])):
+            yield {"kind": kind, "from": named(parent, beside=node), "to": None}
+
+
+def named(node: dict[str, Any], *, beside: dict[str, Any] | None = None) -> str:
+    """An element by path and name; the repository only where it is another one than that of `beside`."""
+    place = f"{node['path']}:{node['qualified_name']}"
+    is_elsewhere = beside is None or node["repository"] != beside["repository"]
+    return f"{node['repository']} {place}" if is_elsewhere else place
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Within a repository the order of commits; among repositories that of their names, for no clock is common."""
+    position = row["position"] if row["position"] is not None else -1
+    return (row["repository"], position, row["occurred_at"], row["path"], row["qualified_name"], row["node_id"])
