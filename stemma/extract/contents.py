@@ -131,7 +131,7 @@ def _read_unknown(
                 facts(grammar, text, definition, walk.places[position].facts),
                 declaration(grammar, text, definition),
                 comments_hash=_comments_hash(found, definition, [definitions[member] for member in inside], text),
-                body=_body(walk, position, gaps),
+                body=_body(grammar, walk, position, definition.body, gaps),
             )
             known[position] = content
             CACHE.put(keys[position], content)
@@ -172,13 +172,16 @@ def _members(definitions: list[Definition]) -> dict[int, list[int]]:
     return members
 
 
-def _body(walk: Walk, position: int, members: list[Place]) -> list[tuple[int, int]] | None:
+def _body(
+    grammar: Grammar, walk: Walk, position: int, node: Node | None, members: list[Place]
+) -> list[tuple[int, int]] | None:
     """The tokens of a body, by ranges between its members and the semicolons after them; None where there is none."""
     place = walk.places[position]
-    if place.body < 0:
+    if node is None or place.body < 0:
         return None
+    is_whole = node.is_named and node.kind_id not in grammar.initializers
+    first, end = place.body, place.body_end if is_whole else place.end
     ranges = []
-    first, end = place.body, place.body_end if place.body_end >= 0 else place.end
     for member in sorted(members, key=lambda member: member.first):
         if first <= member.first and member.end <= end:
             ranges.append((first, member.first))

@@ -18,6 +18,7 @@ from stemma.extract.contents import Content, contents
 from stemma.extract.definitions import Definition, documentation_hash, find_definitions
 from stemma.extract.facts import imported
 from stemma.extract.grammars import Grammar, ParseTimeout, load
+from stemma.extract.normal_form import has_loose_ends, loose_hash
 from stemma.extract.source import prepare
 from stemma.extract.triviality import is_generated, trivial_reason
 from stemma.languages import LANGUAGES
@@ -29,7 +30,7 @@ Columns = dict[str, list[Any]]
 _BLOB = "blob_oid language n_bytes n_lines status reason n_errors n_snippets parse_ms imports"
 _SNIPPET = (
     "blob_oid ordinal parent_ordinal kind name qualified_name duplicate_index start_line end_line start_byte end_byte "
-    "signature docstring doc_hash is_deprecated is_test exact_hash pattern_id n_lines n_tokens"
+    "signature docstring doc_hash loose_hash is_deprecated is_test exact_hash pattern_id n_lines n_tokens"
 )
 _PATTERN = (
     "pattern_id language kind name signature docstring code n_lines n_tokens shingles sub_tokens is_trivial "
@@ -172,6 +173,7 @@ class _Rows:
     def add_found(self, grammar: Grammar, text: bytes, blob_oid: str, found: list[_Found]) -> None:
         language, in_generated = grammar.language.name, is_generated(text)
         duplicates: Counter[tuple[str, str]] = Counter()
+        is_loose = has_loose_ends(text)
         for ordinal, (definition, content) in enumerate(found):
             place = (definition.kind, definition.qualified_name)
             end = definition.outer.end_point
@@ -181,7 +183,9 @@ class _Rows:
                 blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
                 duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte,
                 definition.outer.end_byte, definition.signature, definition.docstring,
-                documentation_hash(definition, text), definition.is_deprecated, definition.is_test,
+                documentation_hash(definition, text),
+                loose_hash(text[definition.start_byte : definition.outer.end_byte]) if is_loose else None,
+                definition.is_deprecated, definition.is_test,
                 content.exact_hash, content.pattern_id, n_lines, len(content.tokens),
             ))  # fmt: skip
             duplicates[place] += 1

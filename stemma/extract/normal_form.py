@@ -64,6 +64,12 @@ def exact_hash(text: bytes, *, is_loose: bool = True) -> str:
     return content_id(text.rstrip())
 
 
+def loose_hash(text: bytes) -> str | None:
+    """Hash of a text with the space that `exact_hash` leaves out; None where it has none."""
+    text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").rstrip()
+    return content_id(text) if has_loose_ends(text) else None
+
+
 class Sequences:
     """The forms of parts of one token sequence; a part is given by its first token and the one past its last.
 

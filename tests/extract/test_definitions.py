@@ -288,3 +288,8 @@ def test_each_language_marks_deprecation_its_own_way(language: str, text: str, i
 )
 def test_tests_are_known_by_name_or_mark(language: str, text: str, is_test: bool) -> None:
     assert snippets(language, text)[-1]["is_test"] is is_test
+
+
+def test_a_lambda_that_is_given_a_name_is_no_more_than_its_statement() -> None:
+    text = "import a\n\nf = lambda b: b\n\ndef g():\n    h = lambda: 1\n    return h\n"
+    assert places("python", text) == [("function", "f", 3, 3), ("function", "g", 5, 7), ("function", "g.h", 6, 6)]
