@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.grammars import load
-from stemma.extract.normal_form import Sequences, exact_hash
+from stemma.extract.normal_form import Sequences, exact_hash, loose_hash
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import Walk
 from stemma.ids import content_id
@@ -360,3 +360,11 @@ def test_identifiers_split_into_words(identifier: str, words: list[str]) -> None
 
 def test_words_are_distinct_over_all_identifiers() -> None:
     assert forms("\x01getName", "\x01set_name", "return", STRING).sub_tokens(0, 4) == ["get", "name", "set"]
+
+
+def test_trailing_space_alone_has_a_hash_of_its_own() -> None:
+    tidy, loose, windows = b"def f():\n    return 1\n", b"def f(): \n    return 1\n", b"def f():\r\n    return 1\r\n"
+    assert exact_hash(tidy) == exact_hash(loose) == exact_hash(windows)
+    assert loose_hash(tidy) is None
+    assert loose_hash(windows) is None
+    assert loose_hash(loose) not in (None, loose_hash(b"def f():  \n    return 1\n"))

@@ -58,6 +58,8 @@ def upgrade() -> None:
     )
     whole = "Hash of the whole docstring or leading comment; null when there is none"
     _add("snippets", "doc_hash", sa.Text(), whole)
+    loose = "Hash of the text with its trailing space, line ends folded; null when it has none"
+    _add("snippets", "loose_hash", sa.Text(), loose)
     _declaration_parts()
     _nodes_edges_events()
 
@@ -127,7 +129,7 @@ def downgrade() -> None:
             "snippet_texts",
             ("body_hash", "comments_hash", "parameter_list", "return_type", "annotations", "raises"),
         ),
-        ("snippets", ("doc_hash",)),
+        ("snippets", ("doc_hash", "loose_hash")),
         ("commits", ("position", "trailers", "traced_by")),
     ):
         for column in columns:
