@@ -6,6 +6,7 @@ How it is read from the database lives in `queries`, straight from a checkout in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -64,6 +65,8 @@ EVENTS = pl.Schema(
     }
 )
 
+WALKED = pl.Schema({"node_id": _TEXT, "depth": _WHOLE, "via": _TEXT, "edge_type": _TEXT, "weight": _SHARE})
+
 SUCCESSION = ("replaced_by", "deprecated_by")
 """Types of edge that name what took the place of a version, not what it came from."""
 SAME_ELEMENT = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
@@ -94,6 +97,26 @@ class Graph:
             tuple(node for node in self.focus if node in set(kept["node_id"])),
             self.is_cut or kept.height < self.nodes.height,
         )
+
+    def walk(self, starts: Iterable[str], *, is_upward: bool) -> pl.DataFrame:
+        """Versions reached from some along derivation: node_id, depth, via, edge_type, weight, as `queries.relatives`."""
+        near, far = ("child_id", "parent_id") if is_upward else ("parent_id", "child_id")
+        edges = self.derivations.sort("weight", near, "edge_type", descending=[True, False, False], nulls_last=True)
+        frontier = pl.DataFrame({near: list(dict.fromkeys(starts))}, schema={near: pl.String})
+        seen, levels = frontier[near], [pl.DataFrame(schema=WALKED)]
+        while not frontier.is_empty():
+            reached = edges.join(frontier, on=near).filter(~pl.col(far).is_in(seen.implode()))
+            reached = reached.unique(far, keep="first", maintain_order=True).sort(far)
+            frontier, seen = reached.select(pl.col(far).alias(near)), pl.concat([seen, reached[far]])
+            level = reached.select(
+                pl.col(far).alias("node_id"),
+                pl.lit(len(levels), pl.Int32).alias("depth"),
+                pl.col(near).alias("via"),
+                "edge_type",
+                "weight",
+            )
+            levels.append(level)
+        return pl.concat(levels)
 
     @property
     def derivations(self) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import polars as pl
@@ -55,7 +56,7 @@ def timeline(graph: Graph, own: pl.Series | None = None) -> list[dict[str, Any]]
     """One row per version and commit at which something happened to it, in the order of commits.
 
     Keys: occurred_at (committer date), authored_at, repository, path, qualified_name, kind, kinds (all of that commit,
-    the weightiest first), changes (of kind, from and to; one per event that has them), sha, author_name, subject,
+    the weightiest first), changes (kind, part, from and to of what has them), sha, author_name, subject,
     similarity (with the nearest version it came from), node_id, pattern_id, start_line, origin, agent, session_id.
 
     Args:
@@ -125,15 +126,16 @@ def _changes(
     """From what to what, as the event tells it, or else as the version's edges do."""
     kind = event["event_type"]
     detail = json.loads(event["detail"] or "{}")
-    if "from" in detail or "to" in detail:
-        yield {"kind": kind, "from": detail.get("from"), "to": detail.get("to")}
-        return
-    if parts := detail.get("parts"):
-        yield {"kind": kind, "from": None, "to": None, "parts": parts}
-        return
-    for edge in parents.get(node["node_id"], []):
-        if edge["edge_type"] == _EDGE_OF.get(kind) and (parent := nodes.get(edge["parent_id"])):
-            yield {"kind": kind, "from": named(parent, beside=node), "to": None}
+    before, after, parts = detail.get("from"), detail.get("to"), detail.get("parts") or []
+    if isinstance(before, list) or isinstance(after, list) or (parts and before is after is None):
+        for part, old, new in zip_longest(parts, before or [], after or []):
+            yield {"kind": kind, "part": part, "from": old, "to": new}
+    elif before is not None or after is not None:
+        yield {"kind": kind, "part": None, "from": before, "to": after}
+    else:
+        for edge in parents.get(node["node_id"], []):
+            if edge["edge_type"] == _EDGE_OF.get(kind) and (parent := nodes.get(edge["parent_id"])):
+                yield {"kind": kind, "part": None, "from": named(parent, beside=node), "to": None}
 
 
 def named(node: dict[str, Any], *, beside: dict[str, Any] | None = None) -> str:

@@ -1,0 +1,54 @@
+"""What a version and what happened to it are called wherever a graph is drawn. How it is quoted, each module knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from stemma.lineage.graph import Graph
+from stemma.lineage.timeline import KINDS
+
+MAX_CHARS = 120
+# Control characters, and those that turn the direction of writing round (CVE-2021-42574): in a picture, as on a
+# terminal, they would let code read as what it is not.
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def readable(text: str | None, max_chars: int = MAX_CHARS) -> str:
+    """Text of a repository on one line, cut, without what cannot be seen; nothing of it is quoted yet."""
+    plain = _UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", (text or "").replace("\n", " ").replace("\t", " "))
+    return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
+
+
+def kinds_of(graph: Graph) -> dict[str, list[str]]:
+    """By version, the kinds of what happened at its own commit and at its removal, the weightiest first."""
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    kinds: dict[str, list[str]] = {}
+    for node, kind in graph.events.select("node_id", "event_type").unique().iter_rows():
+        kinds.setdefault(node, []).append(kind)
+    return {node: sorted(found, key=lambda kind: order.get(kind, len(order))) for node, found in kinds.items()}
+
+
+def told(kinds: list[str]) -> str:
+    return ", ".join(KINDS.get(kind, kind) for kind in kinds)
+
+
+def lines_of(node: Mapping[str, Any], kinds: list[str]) -> list[str]:
+    """The lines of a version's label: its name, where it stands, what happened at its commit, and when."""
+    when = node["occurred_at"].strftime("%Y-%m-%d")
+    return [
+        readable(node["qualified_name"]),
+        readable(f"{node['repository']} {node['path']}"),
+        readable(f"{when} {node['sha'][:10]} {told(kinds)}".rstrip()),
+    ]
+
+
+def edge_types(graph: Graph) -> dict[tuple[str, str], list[str]]:
+    """By child and parent, the types of the edges between the two."""
+    grouped = graph.edges.group_by("child_id", "parent_id", maintain_order=True).agg(
+        pl.col("edge_type").unique().sort()
+    )
+    return {(child, parent): types for child, parent, types in grouped.iter_rows()}
