@@ -6,7 +6,7 @@ Which of the changes are kept is decided by `ingest`; lists of whole commits com
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -61,7 +61,7 @@ class _Reading:
                     compared.append(sha)
             run = _Run(self._store, [f"{sha} {self._base(sha) or ''}".rstrip() for sha in compared])
             yield from run
-            left = compared[run.n_read :]
+            left = [sha for sha in compared if sha not in run.answered]
             if left and not is_surveyed:
                 left, is_surveyed = self._surveyed(left), True
             elif left:
@@ -111,11 +111,14 @@ class _Reading:
 
 @dataclass
 class _Run:
-    """One run of git over lines of a commit and what it is compared with; `n_read` were answered when it ended."""
+    """One run of git over lines of a commit and what it is compared with; `answered` are the commits it told of.
+
+    Git gives up on a tree that it cannot read, but passes in silence over a commit that is not there.
+    """
 
     store: Store
     lines: list[str]
-    n_read: int = 0
+    answered: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         if not self.lines:
@@ -123,15 +126,15 @@ class _Run:
         with self.store.stream("diff-tree", "--stdin", *_OPTIONS, lines=self.lines) as compared:
             sha, width = "", len(self.lines[0].partition(" ")[0])
             for block in compared.line_blocks():
-                batch, n_headers, sha = _parse(block, sha, width)
-                self.n_read += n_headers
+                batch, told = _parse(block, sha, width)
+                if told:
+                    self.answered.update(told)
+                    sha = told[-1]
                 yield batch
-        if compared.code == 0:
-            self.n_read = len(self.lines)
 
 
-def _parse(lines: list[str], sha: str, width: int) -> tuple[pl.DataFrame, int, str]:
-    """One block: its changes, the commits that begin in it, and the commit it ends in.
+def _parse(lines: list[str], sha: str, width: int) -> tuple[pl.DataFrame, list[str]]:
+    """One block, which begins inside commit `sha`: its changes, and the commits that begin in it.
 
     A commit is a line with its id; a change is `:<mode> <mode> <oid> <oid> <status>TAB<path>`, all of fixed width.
     """
@@ -152,4 +155,4 @@ def _parse(lines: list[str], sha: str, width: int) -> tuple[pl.DataFrame, int, s
         regular(1 + MODE_DIGITS + 1, new_at).alias("new_blob"),
     )
     batch = batch.filter(pl.col("old_blob").is_not_null() | pl.col("new_blob").is_not_null())
-    return batch, frame.select(is_header.sum()).item(), frame["sha"][-1]
+    return batch, frame.filter(is_header)["line"].to_list()

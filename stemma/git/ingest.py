@@ -7,6 +7,7 @@ What is to be read is decided here; how rows are written and retired lives in `c
 from __future__ import annotations
 
 from collections.abc import Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -33,6 +34,8 @@ from stemma.git.store import open_store
 from stemma.progress import Phase, phase
 from stemma.store.postgres import Database, Transaction
 
+READ_AGAIN = 2  # times, where a repository is rewritten under the reader's hands
+
 
 def ingest_history(db: Database, settings: Settings, repo: Repository) -> dict[str, int]:
     """Bring the repository's rows to its head; returns rows written by table (n_commits, n_file_changes, n_files) and
@@ -48,6 +51,17 @@ def ingest_history(db: Database, settings: Settings, repo: Repository) -> dict[s
     repo = replace(repo, data_dir=settings.data_dir)
     if not repo.path.exists():
         raise SourceError(f"{repo.location} does not exist any more.", f"Bring it back, or remove {repo.name}.")
+    for _ in range(READ_AGAIN):
+        with suppress(_RewrittenError):
+            return _read(db, settings, repo)
+    return _read(db, settings, repo)
+
+
+class _RewrittenError(SourceError):
+    """The commit that was HEAD when reading began is no longer there: what was read is no state it ever had."""
+
+
+def _read(db: Database, settings: Settings, repo: Repository) -> dict[str, int]:
     with phase("history", repository=repo.name, unit="commits") as told, db.transaction() as transaction:
         before = locked(transaction, repo)
         if repo.kind == FOLDER:
@@ -64,16 +78,40 @@ def _ingest(transaction: Transaction, repo: Repository, before: Standing, told: 
     cuts = _moved_cuts(read)
     if _is_current(read, before, cuts):
         return _counts()
-    read.chain = history.first_parent_chain(store, head, read.damage)
-    listed = pl.concat([*trees.tree(store, head), pl.DataFrame(schema=trees.SCHEMA)])
-    chosen = read_rules(before.language_of, rule_texts(repo, listed))
-    known = known_files(transaction, repo.repo_id)
-    is_same_rules = before.is_same_version and not _rules_differ(known, listed)
-    counts = _write_history(read, _Past(before, cuts, is_same_rules), chosen, told)
-    counts["n_files"] = write_files(transaction, repo.repo_id, classified(repo, listed, chosen, known), known)
+    try:
+        counts = _read_whole(read, repo, before, cuts, told)
+    except SourceError as error:
+        _refuse_rewritten(read, error)
+        raise
+    if read.damage.missing:
+        _refuse_rewritten(read)
     reason = read.damage.reason
     now = replace(before, head_sha=head, is_shallow=bool(read.shallow), status=BROKEN if reason else OK)
     note(transaction, repo, replace(now, status_reason=reason))
+    return counts
+
+
+def _refuse_rewritten(read: History, error: SourceError | None = None) -> None:
+    """Objects may be missing because they were taken away while they were read; a new reading finds what is there now.
+
+    Raises:
+        _RewrittenError: HEAD is another by now.
+    """
+    if history.head_commit(read.store) != read.head:
+        raise _RewrittenError(
+            f"{read.store.name} was rewritten while it was read.", "Run the command again when it is quiet."
+        ) from error
+
+
+def _read_whole(read: History, repo: Repository, before: Standing, cuts: list[str], told: Phase) -> dict[str, int]:
+    """Bring all rows to `read.head`; what could not be read is in `read.damage`."""
+    read.chain = history.first_parent_chain(read.store, read.head, read.damage)
+    listed = pl.concat([*trees.tree(read.store, read.head), pl.DataFrame(schema=trees.SCHEMA)])
+    chosen = read_rules(before.language_of, rule_texts(repo, listed))
+    known = known_files(read.transaction, repo.repo_id)
+    is_same_rules = before.is_same_version and not _rules_differ(known, listed)
+    counts = _write_history(read, _Past(before, cuts, is_same_rules), chosen, told)
+    counts["n_files"] = write_files(read.transaction, repo.repo_id, classified(repo, listed, chosen, known), known)
     return counts
 
 
