@@ -5,6 +5,7 @@ What the other facts of a definition are lives in `test_facts`; the docstrings t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_another_layout_changes_no_part(language: str) -> None:
     assert changed(parts(language, written(language)), parts(language, other)) == set()
 
 
-FORMS: dict[str, dict[str, tuple[str, ...]]] = {
+FORMS: dict[str, Mapping[str, tuple[str, ...]]] = {
     "doc": {}, "comment": {}, "literal": {}, "parameters": PARAMETERS, "returned": RETURNED,
     "annotated": ANNOTATED, "raised": RAISED,
 }  # fmt: skip
