@@ -1,0 +1,135 @@
+"""Which pairs of edit and version count, and which edit each token of a version is then credited to.
+
+The equal runs they are judged by are found in `matching`; what outside sources say is weighed in `labels`.
+
+`covered` are the tokens an edit brought that stand, open, in its runs in the version; coverage is their share. The file
+is the same when the version, or one it follows, stands where the edit was made; the name, when the edit's definition
+is called as the version, or as something inside it. A pair counts where
+
+| the edit is            | in the same file                                  | elsewhere                              |
+|------------------------|---------------------------------------------------|----------------------------------------|
+| a definition, same name| coverage 0.25 of 12 tokens; all of a small one    | coverage 0.5 of 12                     |
+| another name           | coverage 0.8 of 12                                | coverage 0.8 of 30                     |
+| a piece                | coverage 0.5 of 12, or among 12 equal tokens; whole | coverage 0.8 of 30                   |
+
+or both are whole definitions of equal exact text, equal tokens or equal normal form, and the definition is not trivial
+or stands in that file. The numbers keep two things apart that look alike: an edit that was changed again before its
+commit, and a person's code that repeats a few lines of an agent's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from stemma.attribution.matching import Ints, Pieces, Runs
+
+EXACT, TOKENS, PATTERN, SIMILARITY = "exact", "tokens", "pattern", "similarity"
+CONFIDENCE = {EXACT: 1.0, TOKENS: 0.98, PATTERN: 0.9, SIMILARITY: 0.8}
+
+FEW, MANY = 12, 30
+LONG_RUN = 12
+KEPT, HALF, MOST = 0.25, 0.5, 0.8
+_RELIABLE_RUN, _LONG = 8, 24
+
+
+@dataclass(frozen=True)
+class Credit:
+    """For each token of the versions, the edit it is credited to (-1: none), and how each pair of the two matched."""
+
+    edit: Ints
+    matched_by: pl.DataFrame
+    """version, edit, matched_by"""
+
+
+def credit(versions: Pieces, edits: Pieces, runs: Runs, about_versions: pl.DataFrame, about: pl.DataFrame) -> Credit:
+    """Judge the pairs, and credit each open token once.
+
+    Args:
+        about_versions: a row for each version: exact_hash, token_hash, pattern_id, is_trivial, name, paths (its own and
+            those of the versions it follows).
+        about: a row for each edit: exact_hash, token_hash, pattern_id, qualified_name, path, called_at.
+    """
+    cells = _cells(versions, edits, runs)
+    pairs = _judged(_pairs(cells, runs, edits, about), about_versions, about)
+    chosen = cells.join(pairs.select("version", "edit"), on=["version", "edit"])
+    # Of several edits that brought a token, the one with the longer run around it; among equals the first, because
+    # who writes a file anew repeats what others wrote before.
+    called = about.select(edit=pl.int_range(pl.len(), dtype=pl.Int64), called_at="called_at")
+    strength = (pl.col("length") >= _LONG).cast(pl.Int8) + (pl.col("length") >= _RELIABLE_RUN).cast(pl.Int8)
+    best = (
+        chosen.join(called, on="edit", maintain_order="left")
+        .sort(strength, "called_at", "edit", descending=[True, False, False], maintain_order=True)
+        .unique("at_version", keep="first", maintain_order=True)
+    )
+    edit_of = np.full(len(versions.tokens), -1, np.int64)
+    edit_of[best["at_version"].to_numpy()] = best["edit"].to_numpy()
+    return Credit(edit_of, pairs.select("version", "edit", "matched_by"))
+
+
+def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
+    """A row for each open token that an edit brought, in each run it stands in."""
+    run = np.repeat(np.arange(len(runs.length)), runs.length)
+    step = np.arange(len(run)) - np.repeat(np.cumsum(runs.length) - runs.length, runs.length)
+    at_version, at_edit = runs.at_version[run] + step, runs.at_edit[run] + step
+    kept = versions.marked[at_version] & edits.marked[at_edit]
+    columns = (runs.version[run], runs.edit[run], at_version, at_edit, runs.length[run])
+    names = ("version", "edit", "at_version", "at_edit", "length")
+    return pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
+
+
+def _pairs(cells: pl.DataFrame, runs: Runs, edits: Pieces, about: pl.DataFrame) -> pl.DataFrame:
+    sizes = pl.DataFrame(
+        {"edit": np.arange(about.height), "n_text": np.diff(edits.starts), "n_added": about["n_added"]},
+        schema_overrides={"edit": pl.Int64},
+    )
+    covered = cells.group_by("version", "edit").agg(
+        covered=pl.col("at_edit").n_unique(), longest=pl.col("length").max(), n_open=pl.col("at_version").n_unique()
+    )
+    return covered.join(sizes, on="edit").with_columns(
+        coverage=pl.col("covered") / pl.col("n_added"), is_whole=pl.col("longest") >= pl.col("n_text")
+    )
+
+
+def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFrame) -> pl.DataFrame:
+    """The pairs that count, with `matched_by`."""
+    of_version = about_versions.with_columns(version=pl.int_range(pl.len(), dtype=pl.Int64))
+    of_edit = about.drop("n_added").with_columns(edit=pl.int_range(pl.len(), dtype=pl.Int64))
+    joined = pairs.join(of_version, on="version").join(of_edit, on="edit", suffix="_edit")
+    is_near = pl.col("paths").list.contains(pl.col("path")) | _ends_alike()
+    is_named = pl.col("qualified_name").is_not_null()
+    is_same_name = pl.col("qualified_name").str.split(".").list.contains(pl.col("name")).fill_null(False)
+    matched_by = (
+        pl.when(_equal("exact_hash")).then(pl.lit(EXACT))
+        .when(_equal("token_hash")).then(pl.lit(TOKENS))
+        .when(_equal("pattern_id")).then(pl.lit(PATTERN))
+        .otherwise(pl.lit(SIMILARITY))
+    )  # fmt: skip
+    coverage, covered = pl.col("coverage"), pl.col("covered")
+    is_small_but_whole = (coverage >= MOST) & ((pl.col("longest") >= _RELIABLE_RUN) | pl.col("is_whole"))
+    counts = (
+        pl.when(is_named & is_same_name & is_near)
+        .then(((coverage >= KEPT) & (covered >= FEW)) | is_small_but_whole)
+        .when(is_named & is_same_name)
+        .then((coverage >= HALF) & (covered >= FEW))
+        .when(is_named & is_near)
+        .then((coverage >= MOST) & (covered >= FEW))
+        .when(is_near)
+        .then(((coverage >= HALF) & ((covered >= FEW) | (pl.col("longest") >= LONG_RUN))) | pl.col("is_whole"))
+        .otherwise((coverage >= MOST) & (covered >= MANY))
+    )
+    judged = joined.with_columns(matched_by=matched_by, counts=counts, is_near=is_near)
+    is_equal = (pl.col("matched_by") != SIMILARITY) & (~pl.col("is_trivial") | pl.col("is_near"))
+    return judged.filter(pl.col("counts") | is_equal)
+
+
+def _equal(name: str) -> pl.Expr:
+    return (pl.col(name) == pl.col(f"{name}_edit")).fill_null(False)
+
+
+def _ends_alike() -> pl.Expr:
+    """An edit whose repository is not known names its file by a path of another folder that ends in the version's."""
+    ends = pl.concat_str(pl.lit("/"), pl.col("paths").list.first())
+    return (pl.col("path").str.starts_with("/") & pl.col("path").str.ends_with(ends)).fill_null(False)

@@ -1,0 +1,117 @@
+"""Versions of elements with their tokens, read from the repository a batch at a time, and what each came from.
+
+Which versions are read is decided in `origins`; whose their tokens are, in `labels`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from stemma.attribution.diff import Carried, carried
+from stemma.attribution.labels import Version
+from stemma.attribution.tokens import Tokens, read
+from stemma.extract.source import prepare
+from stemma.git.objects import read_blobs
+from stemma.git.repository import Repository
+from stemma.languages import EXTRACTOR_VERSION
+from stemma.store.postgres import Transaction
+
+MAX_TOKENS = 30_000
+"""Of a longer definition (a class of three thousand lines) only the first so many are followed."""
+KEPT_TOKENS = 4_000_000
+"""Tokens of texts kept from one batch to the next: parents are mostly of the batch before."""
+
+# Edges along which tokens are carried, the likeliest origin first. Copies between repositories carry none: the result
+# would depend on which repository was read first.
+EDGE_TYPES = (
+    *("modified_from", "renamed_from", "moved_from", "derived_from"),
+    *("merged_from", "extracted_from", "copied_from", "forked_from"),
+)
+
+_COLUMNS = """
+n.node_id, n.repo_id, n.path, n.qualified_name, n.exact_hash, n.pattern_id, n.sha, n.blob_oid, n.occurred_at,
+n.authored_at, s.name, s.start_byte, s.end_byte, s.start_line, t.token_hash, coalesce(p.is_trivial, true) AS is_trivial
+"""
+_JOINS = f"""
+JOIN stemma.snippets s ON s.blob_oid = n.blob_oid AND s.extractor_version = '{EXTRACTOR_VERSION}'
+    AND s.ordinal = n.ordinal
+LEFT JOIN stemma.snippet_texts t ON t.exact_hash = n.exact_hash AND t.language = n.language
+LEFT JOIN stemma.patterns p ON p.pattern_id = n.pattern_id
+"""
+_VERSIONS = f"SELECT {_COLUMNS}, w.position FROM {{wanted}} w JOIN stemma.lineage_nodes n USING (node_id) {_JOINS}"
+_PARENTS = f"""
+SELECT e.child_id, e.edge_type, e.weight, {_COLUMNS}
+FROM {{wanted}} w
+JOIN stemma.lineage_edges e ON e.child_id = w.node_id
+JOIN stemma.lineage_nodes n ON n.node_id = e.parent_id AND n.repo_id = $1
+JOIN stemma.commits c ON c.repo_id = n.repo_id AND c.sha = n.sha AND c.position < w.position
+{_JOINS}
+WHERE e.edge_type IN ({", ".join(f"'{edge_type}'" for edge_type in EDGE_TYPES)})
+"""
+
+
+@dataclass
+class Batch:
+    """Some versions in the order of their commits, with what they came from."""
+
+    about: pl.DataFrame
+    """A row for each version, in order: node_id, sha, path, paths, name, hashes, is_trivial, dates, ..."""
+    versions: list[Version] = field(default_factory=list)
+    parent_ids: set[str] = field(default_factory=set)
+
+
+class Reader:
+    """Reads the texts of versions from one repository; texts met before are kept for a while."""
+
+    def __init__(self, repo: Repository, max_bytes: int) -> None:
+        self._repo, self._max_bytes = repo, max_bytes
+        self._kept: dict[str, Tokens] = {}
+        self._n_kept = 0
+
+    def read(self, transaction: Transaction, wanted: pl.DataFrame) -> Batch:
+        """The versions named by `wanted` (node_id, position); a text that is gone has no tokens."""
+        with transaction.staged("wanted_versions", wanted) as name:
+            about = transaction.read(_VERSIONS.format(wanted=name)).sort("position", "node_id")
+            parents = transaction.read(_PARENTS.format(wanted=name), [self._repo.repo_id])
+        self._take(pl.concat([about.select(_PLACE), parents.select(_PLACE)]).unique("exact_hash"))
+        order = {edge_type: rank for rank, edge_type in enumerate(EDGE_TYPES)}
+        parents = parents.with_columns(rank=pl.col("edge_type").replace_strict(order, return_dtype=pl.Int32)).sort(
+            "child_id", "rank", pl.col("weight").fill_null(0), "node_id", descending=[False, False, True, False]
+        )
+        parents = parents.unique(["child_id", "node_id"], keep="first", maintain_order=True)
+        paths = parents.group_by("child_id", maintain_order=True).agg(parent_paths="path", parent_names="name")
+        about = about.join(paths, left_on="node_id", right_on="child_id", how="left", maintain_order="left")
+        about = about.with_columns(paths=pl.concat_list("path", pl.col("parent_paths").fill_null([])))
+        came_from: dict[str, list[tuple[str, str]]] = {}
+        for child, parent, text in parents.select("child_id", "node_id", "exact_hash").iter_rows():
+            came_from.setdefault(child, []).append((parent, text))
+        versions = [
+            self._version(node_id, text, first_line, came_from.get(node_id, []))
+            for node_id, text, first_line in about.select("node_id", "exact_hash", "start_line").iter_rows()
+        ]
+        return Batch(about, versions, set(parents["node_id"].to_list()))
+
+    def _version(self, node_id: str, text: str, first_line: int, came_from: list[tuple[str, str]]) -> Version:
+        tokens = self._kept[text]
+        parents: list[tuple[str, Carried]] = [
+            (parent, carried(self._kept[parent_text], tokens)) for parent, parent_text in came_from
+        ]
+        return Version(node_id, tokens, first_line, parents)
+
+    def _take(self, places: pl.DataFrame) -> None:
+        """Tokens of texts not yet known; each content is read once for all definitions in it."""
+        if self._n_kept > KEPT_TOKENS:
+            self._kept, self._n_kept = {}, 0
+        unknown = places.filter(~pl.col("exact_hash").is_in(list(self._kept)))
+        by_blob = {str(oid): rows for (oid,), rows in unknown.group_by("blob_oid")}
+        for oid, content in read_blobs(self._repo, by_blob, max_bytes=self._max_bytes):
+            text = prepare(content, self._max_bytes).text if content is not None else b""
+            for exact_hash, first, end in by_blob[oid].select("exact_hash", "start_byte", "end_byte").iter_rows():
+                tokens = read(text[first:end]).part(0, MAX_TOKENS)
+                self._kept[exact_hash] = tokens
+                self._n_kept += len(tokens)
+
+
+_PLACE = ("exact_hash", "blob_oid", "start_byte", "end_byte")
