@@ -530,6 +530,20 @@ lineage_events = Table(
     postgresql_partition_by="RANGE (occurred_at)",
 )
 
+event_archives = Table(
+    "event_archives",
+    metadata,
+    _required("archive", Text, "Partition that holds them since"),
+    _required("archived_at", Timestamp, "When"),
+    _required("since", Timestamp, "First instant it covers"),
+    _required("until", Timestamp, "First instant it covers no more"),
+    _required("n_partitions", Integer, "Months, and an older archive, folded into it"),
+    _required("n_before", BigInteger, "Events of that span before, counted"),
+    _required("n_after", BigInteger, "Events of that span after, counted again"),
+    PrimaryKeyConstraint("archive", "archived_at"),
+    comment="One row per archiving: months of lineage events folded into the archive of their year.",
+)
+
 lineage_progress = Table(
     "lineage_progress",
     metadata,
@@ -552,7 +566,7 @@ copy_progress = Table(
         "commits_digest", Text, "Hash of the traced commits up to it; when it differs, the repository is read anew"
     ),
     _required("n_edges", Integer, "Edges of copies and forks it then had"),
-    _required("looked_at", Timestamp, "When; newer matches are still to be looked at"),
+    _required("looked_at", Timestamp, "matches.matched_at of the newest one seen; 1970 before the first"),
     PrimaryKeyConstraint("repo_id"),
     comment="One row per repository whose copies were looked for: how far along its commits.",
 )
