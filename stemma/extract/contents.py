@@ -16,9 +16,9 @@ from tree_sitter import Node
 
 from stemma.extract.declaration import Declared, declaration
 from stemma.extract.definitions import Definition, Definitions
+from stemma.extract.documentation import words_hash
 from stemma.extract.facts import Facts, facts
 from stemma.extract.grammars import Grammar, ParseTimeout
-from stemma.extract.leading import words_hash
 from stemma.extract.normal_form import Sequences, exact_hash, has_loose_ends
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import SEMICOLON, Inner, Place, Walk
@@ -194,7 +194,7 @@ def _comments_hash(found: Definitions, definition: Definition, members: list[Def
     comments = found.leading.inside(definition.start_byte, definition.outer.end_byte)
     if not comments:
         return None
-    documents = {node.start_byte for said in (definition, *members) for node in said.documents}
+    documents = {start for said in (definition, *members) for start in said.documents}
     spans = [(member.start_byte, member.outer.end_byte) for member in members]
     starts = [start for start, _ in spans]
     left = []

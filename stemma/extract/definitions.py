@@ -13,8 +13,9 @@ from functools import cache
 
 from tree_sitter import Node, Query, Tree
 
+from stemma.extract.documentation import NOTHING, in_docstring
 from stemma.extract.grammars import Grammar, ParseTimeout
-from stemma.extract.leading import DOCSTRING_CHARS, Leading, documentation, words_hash
+from stemma.extract.leading import Leading
 from stemma.extract.names import CLOSURE_NAME, name_parts
 from stemma.extract.normal_form import bounded_name
 
@@ -31,8 +32,6 @@ _TYPES = frozenset(
 )
 _SCOPES = frozenset({"scope.type", "scope.namespace"})
 _BESIDE = frozenset({"name", "owner", "wrapped", "head", "value", "body", "is"})
-_OPENING_QUOTES = re.compile(r"[A-Za-z]*('''|\"\"\"|'|\")")
-_OPENING_BYTES = re.compile(rb"[A-Za-z]*('''|\"\"\"|'|\")")
 _BODILESS_END = re.compile(rb"[\s;]+end$")  # of a Ruby method that does nothing
 _HEAD_BYTES = 4_000
 
@@ -54,7 +53,8 @@ class Definition:
     start_row: int
     signature: str
     docstring: str | None
-    documents: list[Node]  # the nodes of that docstring or comment
+    doc_hash: str | None
+    documents: list[int]  # where the nodes of that docstring or comment start
     is_deprecated: bool
     is_test: bool
 
@@ -216,11 +216,12 @@ def _describe(
     attributes += item.head
     first = attributes[0] if attributes else item.outer
     body = item.body or _body(item.node)
-    docstring, documents = None, comments
+    said, documents = NOTHING, comments
     if grammar.blocks and (written := _python_docstring(body)) is not None:
-        docstring, documents = _docstring(written, source), [written]
-    if docstring is None:
-        docstring, documents = leading.text(comments), comments
+        said, documents = in_docstring(source[written.start_byte : written.end_byte]), [written]
+    if said is NOTHING:
+        said, documents = leading.said(comments), comments
+    docstring = said.text
     if body is not None and grammar.initializers:
         body = _initializers(grammar, item, body)
     declared_at = item.node.start_byte if item.outer.type == "decorated_definition" else item.start_byte
@@ -243,7 +244,8 @@ def _describe(
             leading.without_comments(declared_at, min(head_end, declared_at + _HEAD_BYTES)), body is None
         ),
         docstring=docstring,
-        documents=documents if docstring is not None else [],
+        doc_hash=said.words_hash,
+        documents=[node.start_byte for node in documents] if said is not NOTHING else [],
         is_deprecated=bool(
             grammar.deprecation_marks.search(head) or (docstring and grammar.deprecation_notes.search(docstring))
         ),
@@ -289,22 +291,3 @@ def _python_docstring(body: Node | None) -> Node | None:
         return None
     first = next((child for child in body.named_children if not child.is_extra), None)
     return first if first is not None and first.type == "string" else None
-
-
-def _docstring(node: Node, source: bytes) -> str | None:
-    text = source[node.start_byte : min(node.end_byte, node.start_byte + 4 * DOCSTRING_CHARS)].decode(
-        "utf-8", "replace"
-    )
-    opening = _OPENING_QUOTES.match(text)
-    assert opening is not None
-    return documentation(text[opening.end() :].removesuffix(opening.group(1)))
-
-
-def documentation_hash(definition: Definition, source: bytes) -> str | None:
-    """Hash of the words of a definition's docstring or comment, however long; None when there is none."""
-    texts = [source[node.start_byte : node.end_byte] for node in definition.documents]
-    if len(texts) == 1 and "comment" not in definition.documents[0].type:
-        opening = _OPENING_BYTES.match(texts[0])
-        assert opening is not None
-        return words_hash([texts[0][opening.end() :].removesuffix(opening.group(1))], are_comments=False)
-    return words_hash(texts)

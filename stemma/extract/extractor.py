@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stemma.extract.contents import Content, contents
-from stemma.extract.definitions import Definition, documentation_hash, find_definitions
+from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.facts import imported
 from stemma.extract.grammars import Grammar, ParseTimeout, load
 from stemma.extract.normal_form import has_loose_ends, loose_hash
@@ -183,7 +183,7 @@ class _Rows:
                 blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
                 duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte,
                 definition.outer.end_byte, definition.signature, definition.docstring,
-                documentation_hash(definition, text),
+                definition.doc_hash,
                 loose_hash(text[definition.start_byte : definition.outer.end_byte]) if is_loose else None,
                 definition.is_deprecated, definition.is_test,
                 content.exact_hash, content.pattern_id, n_lines, len(content.tokens),

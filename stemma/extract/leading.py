@@ -1,41 +1,20 @@
 """The comments of a file: what stands before a definition and belongs to it, with its attributes; what is inside it.
 
-The documentation inside a definition is Python's docstring, read in `definitions`.
+What they say is read in `documentation`; the docstrings of Python are found in `definitions`.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from functools import lru_cache
-from inspect import cleandoc
 
 from tree_sitter import Node
 
-from stemma.ids import content_id
+from stemma.extract.documentation import NOTHING, Said, in_comments
 
-DOCSTRING_CHARS = 4_000
-_COMMENT_EDGE = re.compile(
-    r"^[ \t]*(?:/\*+!?|\*+/|\*|//[/!]*<?|#+|=begin\b|=end\b)?[ \t]?|[ \t]*\*+/[ \t]*$", re.MULTILINE
-)
 _LINE_BYTES = 1_000
 _INNER_COMMENTS = (b"//!", b"/*!<", b"///<", b"#!")  # they speak of what is around or before them
 _BEFORE_COMMENTS = (b"#[", b"@", b"{")  # an attribute, or the bracket that opens a list
-
-
-@lru_cache(maxsize=4_096)  # versions of one file repeat theirs
-def documentation(text: str) -> str | None:
-    """The text of a docstring or comment, its indentation folded; None when nothing is left."""
-    return cleandoc(text).strip()[:DOCSTRING_CHARS] or None
-
-
-def words_hash(texts: Iterable[bytes], *, are_comments: bool = True) -> str | None:
-    """Hash of the words of some comments, or of docstrings, as one text; None when there is none."""
-    text = "\n".join(text.decode("utf-8", "replace") for text in texts)
-    if are_comments:
-        text = _COMMENT_EDGE.sub("", text)
-    return content_id(words) if (words := " ".join(text.split())) else None
 
 
 class Leading:
@@ -77,6 +56,21 @@ class Leading:
                 start = min(node.end_byte, end)
         return b"".join([*parts, self._source[start:end]])
 
+    def inside(self, start: int, end: int) -> list[Node]:
+        """The comments and remarks from `start` to `end`, in order."""
+        found = self._nodes[bisect_right(self._ends, start) : bisect_right(self._ends, end)]
+        found = [node for node in found if node.start_byte >= start and "comment" in node.type]
+        if self._remarks:
+            remarks = self._remarks[bisect_left(self._remark_starts, start) : bisect_left(self._remark_starts, end)]
+            found = sorted([*found, *remarks], key=lambda node: node.start_byte)
+        return found
+
+    def said(self, comments: list[Node]) -> Said:
+        """What the comments say together."""
+        if not comments:
+            return NOTHING
+        return in_comments([self._source[node.start_byte : node.end_byte].rstrip() for node in comments])
+
     def _stands_before(self, node: Node, start: int) -> bool:
         """Alone on its lines, and with no blank line between it and `start`."""
         if start - node.end_byte > _LINE_BYTES:
@@ -96,21 +90,3 @@ class Leading:
         """The line up to `start`: at most a thousand bytes of it, for a file may be one line."""
         reach = max(0, start - _LINE_BYTES)
         return self._source[max(self._source.rfind(b"\n", reach, start) + 1, reach) : start]
-
-    def inside(self, start: int, end: int) -> list[Node]:
-        """The comments and remarks from `start` to `end`, in order."""
-        found = self._nodes[bisect_right(self._ends, start) : bisect_right(self._ends, end)]
-        found = [node for node in found if node.start_byte >= start and "comment" in node.type]
-        if self._remarks:
-            remarks = self._remarks[bisect_left(self._remark_starts, start) : bisect_left(self._remark_starts, end)]
-            found = sorted([*found, *remarks], key=lambda node: node.start_byte)
-        return found
-
-    def text(self, comments: list[Node]) -> str | None:
-        """What the comments say together."""
-        if not comments:
-            return None
-        limit = 4 * DOCSTRING_CHARS
-        texts = (self._source[node.start_byte : min(node.end_byte, node.start_byte + limit)] for node in comments)
-        text = "\n".join(text.decode("utf-8", "replace").rstrip() for text in texts)
-        return documentation(_COMMENT_EDGE.sub("", text[:limit]))
