@@ -27,7 +27,7 @@ COMMANDS = {
     "clones": "clones",
     "families": "ask",
     "diff-family": "family",
-    "lineage": "ask",
+    "lineage": "lineage",
     "verdict": "ask",
     "doctor": "doctor",
     "sql": "ask",

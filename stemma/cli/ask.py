@@ -1,4 +1,4 @@
-"""Commands that ask: families, lineage, verdicts, SQL. How the answers are found lives in the domain rooms."""
+"""Commands that ask: families, verdicts, SQL. How the answers are found lives in the domain rooms."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import typer
 from stemma.cli import show
 from stemma.config import load_settings
 from stemma.errors import ConfigError
-from stemma.git import registry
-from stemma.lineage import queries as lineage_queries
 from stemma.match import queries as match_queries
 from stemma.quorum import queries as quorum_queries
 from stemma.store import marts, open_database
@@ -63,30 +61,6 @@ def families(
     if not trivial and not left_out.is_empty():
         counts = ", ".join(f"{n:,} {reason}" for reason, n in left_out.select("reason", "n_patterns").iter_rows())
         show.console.print(f"Left out, in several places but trivial: {counts} (--trivial shows them).", style="dim")
-
-
-def lineage(
-    element: Annotated[str, typer.Argument(help="Pattern id (or its first 6 digits), path:name, or qualified name.")],
-    repo: Annotated[str | None, typer.Option(help="Only in this repository.")] = None,
-    ancestors: Annotated[bool, typer.Option("--ancestors", help="Show what it derives from.")] = False,
-    descendants: Annotated[bool, typer.Option("--descendants", help="Show what derives from it.")] = False,
-    as_json: show.Json = False,
-) -> None:
-    """Where a piece of code came from and what became of it: a timeline, or its ancestors or descendants."""
-    with open_database(load_settings()) as database:
-        repo_id = registry.find(database, repo).repo_id if repo else None
-        nodes = lineage_queries.resolve(database, element, repo_id)["node_id"].to_list()
-        ask = lineage_queries.timeline
-        if ancestors or descendants:
-            ask = lineage_queries.ancestors if ancestors else lineage_queries.descendants
-        rows = ask(database, nodes)
-    if not as_json:
-        ids = [pl.col(name).str.head(ID_DIGITS) for name in ("sha", "node_id", "pattern_id") if name in rows.columns]
-        rows = rows.with_columns(ids).drop("repo_id", "pattern_id", "detail", "confidence", "evidence", strict=False)
-        rows = rows.drop("node_id", strict=False) if ask is lineage_queries.timeline else rows
-    show.frame(
-        rows, as_json=as_json, title=f"Lineage of {element}", empty="It has none: this version is its first and last."
-    )
 
 
 def verdict(

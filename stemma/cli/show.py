@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import polars as pl
@@ -86,6 +87,16 @@ def value(data: Any) -> None:
         json.dump(data, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
         sys.stdout.write("\n")
         sys.stdout.flush()  # a reader that is gone is met here, and not at the interpreter's end
+    except BrokenPipeError:
+        stop_writing()
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print lines for a program, as they are."""
+    try:
+        for text in texts:
+            sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         stop_writing()
 

@@ -99,7 +99,7 @@ class Graph:
         )
 
     def walk(self, starts: Iterable[str], *, is_upward: bool) -> pl.DataFrame:
-        """Versions reached from some along derivation: node_id, depth, via, edge_type, weight, as `queries.relatives`."""
+        """Versions reached from some along derivation, as `queries.relatives` tells them."""
         near, far = ("child_id", "parent_id") if is_upward else ("parent_id", "child_id")
         edges = self.derivations.sort("weight", near, "edge_type", descending=[True, False, False], nulls_last=True)
         frontier = pl.DataFrame({near: list(dict.fromkeys(starts))}, schema={near: pl.String})

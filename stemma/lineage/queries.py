@@ -67,21 +67,26 @@ def _read(transaction: Transaction, node_ids: pl.Series, focus: Sequence[str], *
         )
 
 
-# What another element came from is no part of its life, but is told of it: one step along any derivation.
+# Another element has a life of its own, but what this one came from, and what came from it, is told: one step away.
 _LIFE = """
 WITH life AS MATERIALIZED (SELECT node_id FROM stemma.lineage_life(string_to_array($1, ','), $2::int))
 SELECT node_id, true AS is_own FROM life
 UNION ALL
-SELECT DISTINCT e.parent_id, false FROM life l JOIN stemma.lineage_edges e ON e.child_id = l.node_id
-WHERE NOT EXISTS (SELECT FROM life b WHERE b.node_id = e.parent_id)
+SELECT DISTINCT n.node_id, false FROM life l
+JOIN LATERAL (
+    SELECT e.parent_id AS node_id FROM stemma.lineage_edges e WHERE e.child_id = l.node_id
+    UNION ALL
+    (SELECT e.child_id FROM stemma.lineage_edges e WHERE e.parent_id = l.node_id LIMIT $2::int)
+) AS n ON true
+WHERE NOT EXISTS (SELECT FROM life b WHERE b.node_id = n.node_id)
 """
 
 
 def life(db: Database, node_ids: Sequence[str], *, max_nodes: int = MAX_NODES) -> tuple[Graph, pl.Series]:
-    """Every version of the elements that these are versions of, with what they came from; and which are their own.
+    """Every version of the elements that these are versions of, with what is one step away; and which are their own.
 
-    The second is the ids of the elements' own versions: the others are the sources of what was copied, extracted or
-    replaced, one step away.
+    The second is the ids of the elements' own versions: the others are what they were copied or extracted from, what
+    took their place, and what was made out of them.
     """
     with db.transaction() as transaction:
         found = transaction.read(_LIFE, [",".join(node_ids), max_nodes])

@@ -1,0 +1,52 @@
+"""Which git checkout a file on this machine stands in, and which registered repository that checkout is.
+
+The files of a whole checkout are listed in `worktree`; how a registered repository is read is told in `fetch`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stemma.config import Settings
+from stemma.errors import NotFoundError, SourceError
+from stemma.git import command, paths, registry
+from stemma.git.repository import Repository
+from stemma.store.postgres import Database
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file of a checkout: the checkout's root, and the path in it as `paths.escape` writes it."""
+
+    root: Path
+    path: str
+
+
+def find_place(file: Path) -> Place | None:
+    """Where a file stands; None when there is no such file, or it is in no git checkout."""
+    try:
+        if not file.is_file():
+            return None
+        folder = file.parent.resolve()
+    except OSError:  # a name too long, a folder that may not be entered
+        return None
+    top = command.run(None, "rev-parse", "--show-toplevel", folder=folder)
+    if top.code != 0:
+        return None
+    root = Path(top.output.removesuffix("\n")).resolve()
+    inside = (folder / file.name).relative_to(root)
+    return Place(root, paths.escape(os.fsencode(inside)))
+
+
+def find_registered(db: Database, settings: Settings, root: Path) -> Repository | None:
+    """The registered repository that a checkout is: by its folder, or by the URL it was cloned from."""
+    origin = command.run(None, "config", "--get", "remote.origin.url", folder=root)
+    named = [paths.shown(root), *([origin.output.strip()] if origin.code == 0 else [])]
+    for name in named:
+        try:
+            return registry.find(db, name, settings)
+        except (NotFoundError, SourceError):
+            continue
+    return None
