@@ -51,7 +51,12 @@ def upgrade() -> None:
             comment="Hash of the traced commits up to it; when it differs, the repository is read anew",
         ),
         sa.Column("n_edges", sa.Integer(), nullable=False, comment="Edges of copies and forks it then had"),
-        sa.Column("looked_at", Timestamp, nullable=False, comment="When; newer matches are still to be looked at"),
+        sa.Column(
+            "looked_at",
+            Timestamp,
+            nullable=False,
+            comment="matches.matched_at of the newest one seen; 1970 before the first",
+        ),
         sa.PrimaryKeyConstraint("repo_id", name="copy_progress_pkey"),
         sa.ForeignKeyConstraint(
             ["repo_id"], [f"{SCHEMA}.repositories.repo_id"], name="copy_progress_repo_id_fkey", ondelete="CASCADE"
