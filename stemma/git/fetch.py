@@ -27,6 +27,7 @@ from stemma.store.postgres import Database
 ANSWER_TIMEOUT_S = 120.0
 # The remote's HEAD, and nothing else, comes into the clone: under one name, whatever its branch is called today.
 HEAD_REF = "refs/heads/head"
+NOTES = "refs/notes/ai*"  # git-ai's, where there are any; a pattern, because a ref by name must be there
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _pull(repo: Repository, git_dir: Path, told: Phase) -> None:
     for stale in git_dir.rglob("*.lock"):  # of a process that was killed: we hold the only lock that counts
         stale.unlink(missing_ok=True)
     options = ("--progress", "--no-tags", "--force", "--update-head-ok", "--no-write-fetch-head")
-    refs = ("--", repo.location, f"+HEAD:{HEAD_REF}")
+    refs = ("--", repo.location, f"+HEAD:{HEAD_REF}", f"+{NOTES}:{NOTES}")
 
     def received(done: int, total: int) -> None:
         told.total = total

@@ -32,7 +32,13 @@ class Agent:
         original = target.read_text() if target.exists() else None
         self.repository.write({path: content})
         response = {"type": "create" if original is None else "update", "filePath": str(target)}
-        self.tell("Write", {"file_path": str(target), "content": content}, response | {"originalFile": original}, at=at, **more)
+        self.tell(
+            "Write",
+            {"file_path": str(target), "content": content},
+            response | {"originalFile": original},
+            at=at,
+            **more,
+        )
 
     def edit(self, path: str, old: str, new: str, *, at: datetime | None = None, tells_file: bool = True) -> None:
         """`Edit`: one string for another; `tells_file` False is an agent that does not say what the file was."""
@@ -43,7 +49,9 @@ class Agent:
         response = {"filePath": str(target), "originalFile": original} if tells_file else {"success": True}
         self.tell("Edit", {"file_path": str(target), "old_string": old, "new_string": new}, response, at=at)
 
-    def tell(self, tool: str, given: dict[str, Any], response: dict[str, Any], *, at: datetime | None = None, **more: Any) -> None:
+    def tell(
+        self, tool: str, given: dict[str, Any], response: dict[str, Any], *, at: datetime | None = None, **more: Any
+    ) -> None:
         self.n_calls += 1
         event = {
             "hook_event_name": "PostToolUse",
@@ -66,4 +74,6 @@ def origins(database: Database) -> dict[tuple[str, str], tuple[str, float | None
         "SELECT n.qualified_name, c.subject, o.origin, o.agent_share FROM stemma.origins o "
         "JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c ON c.repo_id = n.repo_id AND c.sha = n.sha"
     ).rows()
-    return {(name, subject): (origin, share if share is None else round(share, 2)) for name, subject, origin, share in rows}
+    return {
+        (name, subject): (origin, share if share is None else round(share, 2)) for name, subject, origin, share in rows
+    }

@@ -35,7 +35,7 @@ def attribute(database: Database, settings: Settings, bring_up: Callable[[Path],
         repo_id = bring_up(path)
         update_agent_edits(database, settings)
         repo = registry.find(database, repo_id, settings)
-        update_attributions(database, settings, repo)
+        update_attributions(database, repo)
         update_origins(database, settings, repo)
         return repo_id
 
