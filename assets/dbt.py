@@ -87,6 +87,8 @@ def _column(entry: dict[str, Any]) -> TableColumn:
 
 
 MODELS = read_models()
+# Assets that write rows of a table that is another asset's.
+ALSO_WRITTEN_BY = {"lineage_edges": ("copies",), "lineage_events": ("copies",)}
 MARTS = [model for model in MODELS.values() if model.layer == "marts"]
 
 
@@ -97,7 +99,8 @@ def _spec(model: Model) -> AssetSpec:
         group_name="transform",
         owners=[OWNER],
         kinds={"dbt", "postgres"},
-        deps=[MODELS[ref].key for ref in sorted(model.refs)] + [AssetKey(source) for source in sorted(model.sources)],
+        deps=[MODELS[ref].key for ref in sorted(model.refs)]
+        + [AssetKey(name) for source in sorted(model.sources) for name in (source, *ALSO_WRITTEN_BY.get(source, ()))],
         metadata={
             "dagster/column_schema": TableSchema(columns=list(model.columns)),
             "dagster/table_name": model.relation,

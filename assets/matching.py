@@ -1,14 +1,25 @@
-"""Assets of what is a copy of what: pairs, and families of them."""
+"""Assets of what is a copy of what: pairs, families of them, and which was copied from which."""
 
 from collections.abc import Iterator
 
-from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, multi_asset
+from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
 
-from assets.declare import degraded, going_on_without, materialised, measured, table_spec
+from assets.declare import (
+    OWNER,
+    WHEN_UPSTREAM_IS_SOUND,
+    as_counts,
+    column_schema,
+    degraded,
+    going_on_without,
+    materialised,
+    measured,
+    table_spec,
+)
 from stemma import tables
 from stemma.config import Settings
 from stemma.embed.patterns import complete_vectors
 from stemma.errors import StoreError
+from stemma.lineage.copies import count_copies, update_copies
 from stemma.match.families import update_families
 from stemma.match.matches import update_matches
 from stemma.match.publish import publish_index
@@ -53,3 +64,27 @@ def family_groups(context: AssetExecutionContext, database: ResourceParam[Databa
     with measured(context, database, "families", written=("n_written", "n_deleted", "n_moved")) as counts:
         counts.update(update_families(database))
     yield from (materialised(database, table, counts) for table in (tables.families, tables.family_members))
+
+
+@multi_asset(
+    name="copies",
+    specs=[
+        AssetSpec(
+            key="copies",
+            description="One row per element that was copied or forked from another, beside the other lineage edges.",
+            group_name=GROUP,
+            owners=[OWNER],
+            kinds={"postgres"},
+            deps=["matches", "lineage_nodes", "lineage_edges"],
+            automation_condition=WHEN_UPSTREAM_IS_SOUND,
+            metadata={
+                "dagster/column_schema": column_schema(tables.lineage_edges),
+                "dagster/table_name": str(tables.lineage_edges.fullname),
+            },
+        )
+    ],
+)
+def copies(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+    with measured(context, database, "copies", written=("n_edges", "n_retired")) as counts:
+        counts.update(as_counts(update_copies(database)))
+    return MaterializeResult(asset_key="copies", metadata={"dagster/row_count": count_copies(database), **counts})

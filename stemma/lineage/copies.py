@@ -55,6 +55,11 @@ def update_copies(db: Database) -> CopyCounts:
     return counts
 
 
+def count_copies(db: Database) -> int:
+    """How many edges of copies and forks there are."""
+    return int(db.read(f"SELECT count(*) AS n FROM stemma.lineage_edges WHERE {IS_COPY}")["n"].item())
+
+
 # A repository is read anew where its traced commits are not those of the last time with some added, and where edges
 # went meanwhile: they go with the versions they led to (a source's history was rewritten, its repository removed).
 _REPOSITORIES = f"""
