@@ -1,258 +1,306 @@
-"""Lineage derived from occurrences: a node per version, an edge per derivation, an event per thing that happened.
+"""The lineage of a repository in the store: which commits are to be traced, their rows, and what is taken back.
 
-Where each text stood is found by `occurrences`; which version follows which, by `successors`.
+How commits are traced is told in `trace`, which touches no store; where each text stood, in `occurrences`.
 
-Edges of a pair: `modified_from` when the text changed by more than its own name, `renamed_from` when the qualified
-name changed, `moved_from` when the path did (or, in one file, the order among definitions of equal name); a pair may
-have several. Events: the same for the later version; `introduced` for one without a parent, but `observed` where its
-birth cannot be known (`boundary`: shallow = the history is cut off there, snapshot = first look at a folder,
-unreadable = the content before could not be parsed); `removed` for one without a child; `deprecated` when the mark of
-deprecation appears. `detail` of renamed and moved: from and to, names, paths or (inside a file) places in the order,
-of modified: the weight. An event at an unreadable content is dated as its occurrence.
+A commit that was traced bears the version of the rules (`commits.traced_by`); the rest is pending. One whose contents
+are not extracted yet waits, with all that descend from it. A run replays the paths that pending commits touch along
+the whole graph, which is cheap, and makes rows of the pending commits only; a batch is one transaction, marks
+included. All ids are made of content: a rerun, a run killed at any point, two at once and commits that come in another
+order give the same rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.ids import content_id
 from stemma.languages import EXTRACTOR_VERSION
-from stemma.lineage import chain, occurrences
-from stemma.lineage.similarity import weigh
-from stemma.lineage.successors import pair, renamed_files
-from stemma.progress import phase
+from stemma.lineage import chain
+from stemma.lineage.calibration import calibration
+from stemma.lineage.stored_contents import StoredContents
+from stemma.lineage.trace import Traced, Tracer
+from stemma.progress import Phase, phase
 from stemma.store.partitions import ensure_months
 from stemma.store.postgres import Database, Transaction
-from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
+from stemma.tables import lineage_edges, lineage_events, lineage_nodes
 
 STEP = "lineage"
 OUTCOMES_STEP = "outcomes"  # what `feedback.outcomes` derives from here; it starts over when nodes are retired
-RULES = "1"  # raise it when other rows would come of the same occurrences
-VERSION = f"{EXTRACTOR_VERSION}/{RULES}"
-ROWS_PER_BATCH = 50_000
+RULES = "2"  # raise it when other rows would come of the same commits
+VERSION = f"{EXTRACTOR_VERSION}/{RULES}/{calibration().digest}"
+UNFINISHED = f"{VERSION} unfinished"
+CHANGES_PER_READ = 200_000
 
 
 @dataclass(frozen=True)
 class LineageCounts:
-    """Rows written, and nodes retired because their commits are gone."""
+    """Rows written, nodes retired because their commits are gone, commits that wait for contents to be extracted."""
 
     n_nodes: int = 0
     n_edges: int = 0
     n_events: int = 0
     n_retired: int = 0
+    n_waiting: int = 0
 
 
 def update_lineage(db: Database, repo_id: str) -> LineageCounts:
-    """Bring the repository's nodes, edges and events to where its occurrences are.
+    """Bring the repository's nodes, edges and events to where its commits are.
 
-    Each batch of commits is one transaction that also moves the position; ids are made of content, so a rerun and
-    two at once give the same rows. After a rewritten history what hangs on commits that are gone is retired first.
+    Each batch of commits is one transaction that marks them as traced. After a rewritten history the rows of commits
+    that are gone are retired first, and no others; where HEAD's first-parent chain runs otherwise than before, nodes
+    are told where they stand on it now.
     """
     name = chain.repository_name(db, repo_id)
     n_retired = _retire(db, repo_id)
-    pending, last = _pending(db, repo_id)
-    n_nodes = n_edges = n_events = 0
-    if last is not None:
-        with phase(STEP, repository=name, total=int(pending["n_rows"].sum()), unit="versions") as told:
-            for upto in chain.batch_ends(pending, ROWS_PER_BATCH, last):
-                nodes, edges, events, n_read = _advance(db, repo_id, upto)
-                n_nodes, n_edges, n_events = n_nodes + nodes, n_edges + edges, n_events + events
-                told.advance(n_read)
-    return LineageCounts(n_nodes, n_edges, n_events, n_retired)
+    plan = _plan(db, repo_id)
+    if plan.is_done:
+        return LineageCounts(n_retired=n_retired, n_waiting=plan.n_waiting)
+    with phase(STEP, repository=name, total=plan.n_pending, unit="commits") as told:
+        writer = _Writer(db, plan, told)
+        writer.open()
+        for traced in _traced(db, plan):
+            writer.write(traced)
+        writer.close()
+    n_nodes, n_edges, n_events = writer.n_rows
+    return LineageCounts(n_nodes, n_edges, n_events, n_retired, plan.n_waiting)
+
+
+# --- what is taken back ----------------------------------------------------------------------------------------
+
+# Rows that came of a commit which is gone, or is to be traced anew. Edges and outcomes go with their nodes.
+_GONE = (
+    "DELETE FROM {table} t WHERE t.repo_id = $1 AND NOT EXISTS (SELECT FROM stemma.commits c "
+    "WHERE c.repo_id = t.repo_id AND c.sha = t.sha AND c.traced_by = $2)"
+)
 
 
 def _retire(db: Database, repo_id: str) -> int:
+    """Nothing is looked for while the last run came to its end and the commit it ended at is still there: everything
+    it read is an ancestor of that one."""
     with db.transaction() as transaction:
         at = chain.lock(transaction, repo_id, STEP)
-        if at.index < 0 or (at.version == VERSION and chain.stands(transaction, repo_id, at)):
+        stands = transaction.read(
+            "SELECT 1 AS n FROM stemma.commits WHERE repo_id = $1 AND sha = $2", [repo_id, at.sha or ""]
+        )
+        if at.version == VERSION and (at.sha is None or stands.height == 1):
             return 0
-        kept = _last_standing(transaction, repo_id) if at.version == VERSION else -1
-        stands = "SELECT c.sha FROM stemma.commits c WHERE c.repo_id = $1 AND c.first_parent_index <= $2::int"
-        for table in (lineage_events, lineage_nodes):  # edges and outcomes go with their nodes
-            statement = f"DELETE FROM {table.fullname} WHERE repo_id = $1 AND sha NOT IN ({stands})"
-            n_retired = chain.delete(transaction, statement, [repo_id, kept])
-        chain.move(transaction, repo_id, STEP, VERSION, kept)
-        chain.move(transaction, repo_id, OUTCOMES_STEP, VERSION, -1)
+        transaction.execute(
+            "UPDATE stemma.commits SET traced_by = NULL WHERE repo_id = $1 AND traced_by IS NOT NULL "
+            "AND (traced_by <> $2 OR $3::boolean)",
+            [repo_id, VERSION, at.version not in {VERSION, UNFINISHED}],
+        )
+        for table in (lineage_events, lineage_nodes):
+            n_retired = chain.delete(transaction, _GONE.format(table=table.fullname), [repo_id, VERSION])
+        if n_retired or at.version not in {VERSION, UNFINISHED}:
+            chain.move(transaction, repo_id, OUTCOMES_STEP, VERSION, -1)
+        left = transaction.read("SELECT 1 AS n FROM stemma.lineage_nodes WHERE repo_id = $1 LIMIT 1", [repo_id])
+        # While nodes are left, the old end of the chain stays noted: it tells that they are to be placed anew.
+        end = (at.index, at.sha) if left.height and at.sha else (None, None)
+        _move(transaction, repo_id, UNFINISHED, *end)
     return n_retired
 
 
-def _last_standing(transaction: Transaction, repo_id: str) -> int:
-    found = transaction.read(
-        "SELECT coalesce(max(n.first_parent_index), -1) AS index FROM stemma.lineage_nodes n JOIN stemma.commits c "
-        "ON c.repo_id = n.repo_id AND c.sha = n.sha AND c.first_parent_index = n.first_parent_index "
-        "WHERE n.repo_id = $1",
-        [repo_id],
+def _move(transaction: Transaction, repo_id: str, version: str, index: int | None, sha: str | None) -> None:
+    transaction.execute(
+        "UPDATE stemma.lineage_progress SET version = $3, first_parent_index = $4::int, sha = $5::text "
+        "WHERE repo_id = $1 AND step = $2",
+        [repo_id, STEP, version, index, sha],
     )
-    return int(found["index"].item())
 
 
-def _pending(db: Database, repo_id: str) -> tuple[pl.DataFrame, int | None]:
-    """Versions per commit still to be read, and the position to end at; None when there is nothing to do."""
+# --- what is to be done ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The commits that can be traced by now, in order, with `is_pending`; the chain as it was when the run began."""
+
+    repo_id: str
+    commits: pl.DataFrame
+    n_waiting: int
+    is_chain_new: bool
+    """The chain runs otherwise than when nodes were last told where they stand on it."""
+
+    @property
+    def n_pending(self) -> int:
+        return int(self.commits["is_pending"].sum())
+
+    @property
+    def is_done(self) -> bool:
+        return self.n_pending == 0 and not self.is_chain_new
+
+    @property
+    def is_whole(self) -> bool:
+        """All paths are to be replayed."""
+        return self.is_chain_new or self.n_pending == self.commits.height
+
+    def chain_end(self, position: int) -> tuple[int | None, str | None]:
+        """The last commit of the chain up to a position of the order."""
+        on_chain = self.commits.filter(pl.col("first_parent_index").is_not_null(), pl.col("position") <= position)
+        if on_chain.is_empty():
+            return None, None
+        index, sha = on_chain.sort("first_parent_index").select("first_parent_index", "sha").row(-1)
+        return int(index), str(sha)
+
+
+_COMMITS = (
+    "SELECT sha, position, parents, first_parent_index, committed_at, authored_at, is_shallow_boundary, kind, "
+    "traced_by IS DISTINCT FROM $2 AS is_pending FROM stemma.commits WHERE repo_id = $1 ORDER BY position"
+)
+_UNREAD = (
+    "SELECT DISTINCT f.sha FROM stemma.file_changes f "
+    "JOIN stemma.commits c ON c.repo_id = f.repo_id AND c.sha = f.sha AND c.traced_by IS DISTINCT FROM $2 "
+    "WHERE f.repo_id = $1 AND f.new_blob IS NOT NULL AND NOT EXISTS (SELECT FROM stemma.blobs b "
+    "WHERE b.blob_oid = f.new_blob AND b.extractor_version = $3)"
+)
+
+
+def _plan(db: Database, repo_id: str) -> _Plan:
     with db.transaction() as transaction:
         at = chain.position(transaction, repo_id, STEP)
-        source = chain.position(transaction, repo_id, occurrences.STEP)
-        commits = transaction.read(
-            "SELECT index, sum(n)::bigint AS n_rows FROM ("
-            "  SELECT valid_from AS index, count(*) AS n FROM stemma.occurrences"
-            "  WHERE repo_id = $1 AND valid_from > $2::int GROUP BY 1 UNION ALL"
-            "  SELECT valid_to, count(*) FROM stemma.occurrences WHERE repo_id = $1 AND valid_to > $2::int GROUP BY 1"
-            ") AS ends GROUP BY 1 ORDER BY 1",
-            [repo_id, at.index],
-        )
-        is_due = source.index > at.index and chain.stands(transaction, repo_id, source)
-    return commits, source.index if is_due else None
+        commits = transaction.read(_COMMITS, [repo_id, VERSION])
+        unread = transaction.read(_UNREAD, [repo_id, VERSION, EXTRACTOR_VERSION])["sha"]
+        is_chain_new = not chain.stands(transaction, repo_id, at)
+    waiting = _with_descendants(commits, set(unread.to_list()))
+    ready = commits.filter(~pl.Series(waiting, dtype=pl.Boolean))
+    return _Plan(repo_id, ready, commits.height - ready.height, is_chain_new)
 
 
-def _advance(db: Database, repo_id: str, upto: int) -> tuple[int, int, int, int]:
+def _with_descendants(commits: pl.DataFrame, shas: set[str]) -> list[bool]:
+    """Of each commit, in order, whether it is one of these or has one of them in its past."""
+    found: set[str] = set()
+    for sha, parents in commits.select("sha", "parents").iter_rows() if shas else ():
+        if sha in shas or not found.isdisjoint(parents):
+            found.add(sha)
+    return commits["sha"].is_in(list(found)).to_list()
+
+
+def _traced(db: Database, plan: _Plan) -> Iterator[Traced]:
+    """Batches of rows, read along the order of the commits."""
+    wanted = plan.commits["is_pending"].to_list()
+    tracer = Tracer(plan.repo_id, plan.commits, StoredContents(db), wanted=wanted, lands_everywhere=plan.is_chain_new)
+    paths = None if plan.is_whole else db.read(_PATHS, [plan.repo_id, VERSION])
+    for first, last in _spans(db, plan, paths):
+        yield from tracer.run(_changes(db, plan, paths, first, last), last)
+
+
+_PATHS = (
+    "SELECT DISTINCT f.path FROM stemma.file_changes f JOIN stemma.commits c ON c.repo_id = f.repo_id "
+    "AND c.sha = f.sha AND c.traced_by IS DISTINCT FROM $2 WHERE f.repo_id = $1"
+)
+_OF_PATHS = (
+    "FROM stemma.file_changes f JOIN stemma.commits c ON c.repo_id = f.repo_id AND c.sha = f.sha {paths} "
+    "WHERE f.repo_id = $1"
+)
+
+
+def _spans(db: Database, plan: _Plan, paths: pl.DataFrame | None) -> Iterator[tuple[int, int]]:
+    """Spans of positions (after the first, up to the last) whose changes are read at a time."""
+    counted = _ask(db, f"SELECT c.position AS index, count(*) AS n_rows {_OF_PATHS} GROUP BY 1 ORDER BY 1", paths, plan)
+    first, last = -1, int(plan.commits["position"].max())  # type: ignore[arg-type]
+    for end in chain.batch_ends(counted, CHANGES_PER_READ, last):
+        yield first, end
+        first = end
+
+
+def _changes(db: Database, plan: _Plan, paths: pl.DataFrame | None, first: int, last: int) -> pl.DataFrame:
+    query = (
+        f"SELECT f.sha, f.path, f.old_blob, f.new_blob {_OF_PATHS} AND c.position > $2::int AND c.position <= $3::int"
+    )
+    return _ask(db, query, paths, plan, first, last)
+
+
+def _ask(db: Database, query: str, paths: pl.DataFrame | None, plan: _Plan, *span: int) -> pl.DataFrame:
     with db.transaction() as transaction:
-        at = chain.lock(transaction, repo_id, STEP)
-        source = chain.position(transaction, repo_id, occurrences.STEP, lock_clause="FOR SHARE")
-        is_void = at.index >= 0 and at.version != VERSION  # marked since to start over: the next call does
-        if at.index >= upto or source.index < upto or is_void:  # another process was here, or cut the occurrences back
-            return 0, 0, 0, 0
-        span = (repo_id, at.index, upto)
-        begun = _with_node_ids(transaction.read(_BEGUN, [*span, EXTRACTOR_VERSION]), repo_id, "sha")
-        ended = _with_node_ids(transaction.read(_ENDED, [*span, EXTRACTOR_VERSION]), repo_id, "valid_from_sha")
-        files = transaction.read(_FILES, span)
-        pairs = _pairs(transaction, ended, begun, files)
-        nodes, edges, events = _nodes(begun), _edges(pairs), _events(pairs, ended, begun)
+        if paths is None:
+            return transaction.read(query.format(paths=""), [plan.repo_id, *span])
+        with transaction.staged("replayed_paths", paths) as name:
+            return transaction.read(query.format(paths=f"JOIN {name} USING (path)"), [plan.repo_id, *span])
+
+
+# --- what is written -------------------------------------------------------------------------------------------
+
+_MARK = (
+    "WITH marked AS (UPDATE stemma.commits c SET traced_by = $2 FROM {name} w WHERE c.repo_id = $1 AND c.sha = w.sha "
+    "RETURNING c.sha) SELECT sha FROM marked"
+)
+_LAND = (
+    "UPDATE stemma.lineage_nodes n SET first_parent_index = w.first_parent_index FROM {name} w "
+    "WHERE n.node_id = w.node_id AND n.first_parent_index IS DISTINCT FROM w.first_parent_index"
+)
+_LAND_ALL = (
+    "UPDATE stemma.lineage_nodes n SET first_parent_index = w.first_parent_index "
+    "FROM stemma.lineage_nodes k LEFT JOIN {name} w USING (node_id) "
+    "WHERE k.repo_id = $1 AND n.node_id = k.node_id AND n.first_parent_index IS DISTINCT FROM w.first_parent_index"
+)
+
+
+class _Writer:
+    """Writes a run's batches; knows what the whole run has to be told at its end."""
+
+    def __init__(self, db: Database, plan: _Plan, told: Phase) -> None:
+        self._db, self._plan, self._told = db, plan, told
+        self._last = -1
+        self._landed: list[pl.DataFrame] = []
+        self.n_rows = [0, 0, 0]
+
+    def open(self) -> None:
+        """From here on until `close`, what this run writes may hang on commits that no later look would miss."""
+        with self._db.transaction() as transaction:
+            at = chain.lock(transaction, self._plan.repo_id, STEP)
+            if at.version == VERSION or at.index < 0:
+                _move(transaction, self._plan.repo_id, UNFINISHED, at.index if at.sha else None, at.sha)
+
+    def write(self, traced: Traced) -> None:
+        """One batch, unless the repository was marked meanwhile to start over: the next run does."""
+        plan = self._plan
+        done = plan.commits.filter(
+            "is_pending", pl.col("position") > self._last, pl.col("position") <= traced.last_position
+        ).select("sha")
+        if plan.is_chain_new:
+            landed = traced.nodes.select("node_id", "first_parent_index").drop_nulls()
+            self._landed += [landed, traced.landings]
+        with self._db.transaction() as transaction:
+            if self._is_void(transaction):
+                return
+            written = self._insert(transaction, traced, done)
+            self.n_rows = [before + now for before, now in zip(self.n_rows, written, strict=True)]
+            if not plan.is_chain_new:
+                _move(transaction, plan.repo_id, UNFINISHED, *plan.chain_end(traced.last_position))
+        self._last = traced.last_position
+        self._told.advance(done.height)
+
+    def close(self) -> None:
+        """Every pending commit is done; where the chain is new, so is where nodes stand on it."""
+        plan = self._plan
+        with self._db.transaction() as transaction:
+            if self._is_void(transaction):
+                return
+            if plan.is_chain_new:
+                columns = {"node_id": pl.String, "first_parent_index": pl.Int32}
+                landed = pl.concat([pl.DataFrame(schema=columns), *self._landed]).unique("node_id", keep="first")
+                with transaction.staged("landed_nodes", landed) as name:
+                    transaction.execute(_LAND_ALL.format(name=name), [plan.repo_id])
+            end = plan.chain_end(self._last) if self._last >= 0 else (None, None)
+            _move(transaction, plan.repo_id, UNFINISHED if plan.n_waiting else VERSION, *end)
+
+    def _is_void(self, transaction: Transaction) -> bool:
+        return chain.lock(transaction, self._plan.repo_id, STEP).version not in {VERSION, UNFINISHED}
+
+    def _insert(self, transaction: Transaction, traced: Traced, done: pl.DataFrame) -> list[int]:
+        nodes, edges, events = traced.nodes, traced.edges, traced.events
         if not events.is_empty():
             ensure_months(transaction, lineage_events, events)
-        written = [
-            transaction.insert(table, frame.with_columns(repo_id=pl.lit(repo_id)), "nothing")
-            for table, frame in ((lineage_nodes, nodes), (lineage_edges, edges), (lineage_events, events))
-        ]
-        chain.move(transaction, repo_id, STEP, VERSION, upto)
-    return written[0], written[1], written[2], begun.height + ended.height
-
-
-_VERSION_COLUMNS = (
-    "o.path, o.kind, o.qualified_name, o.duplicate_index, o.blob_oid, o.ordinal, o.language, o.exact_hash, "
-    "o.pattern_id, s.name, s.is_deprecated, coalesce(p.is_trivial, false) AS is_trivial, "
-    "c.committed_at AS occurred_at, c.authored_at"
-)
-_VERSION_JOINS = (
-    "JOIN stemma.snippets s ON s.blob_oid = o.blob_oid AND s.extractor_version = $4 AND s.ordinal = o.ordinal "
-    "LEFT JOIN stemma.patterns p ON p.pattern_id = o.pattern_id"
-)
-
-_BEGUN = (
-    f"SELECT {_VERSION_COLUMNS}, o.valid_from AS index, o.valid_from_sha AS sha, CASE "
-    "  WHEN c.is_shallow_boundary THEN 'shallow' WHEN c.kind = 'snapshot' AND o.valid_from = 0 THEN 'snapshot' "
-    "  WHEN unread.blob_oid IS NOT NULL THEN 'unreadable' END AS boundary "
-    f"FROM stemma.occurrences o {_VERSION_JOINS} "
-    "JOIN stemma.commits c ON c.repo_id = o.repo_id AND c.sha = o.valid_from_sha "
-    "LEFT JOIN stemma.file_changes f ON f.repo_id = o.repo_id AND f.sha = o.valid_from_sha AND f.path = o.path "
-    "LEFT JOIN stemma.blobs unread ON unread.blob_oid = f.old_blob AND unread.extractor_version = $4 "
-    "  AND unread.status = 'skipped' "
-    "WHERE o.repo_id = $1 AND o.valid_from > $2::int AND o.valid_from <= $3::int"
-)
-
-_ENDED = (
-    f"SELECT {_VERSION_COLUMNS}, o.valid_to AS index, o.valid_to_sha AS sha, o.valid_from_sha "
-    f"FROM stemma.occurrences o {_VERSION_JOINS} "
-    "JOIN stemma.commits c ON c.repo_id = o.repo_id AND c.sha = o.valid_to_sha "
-    "WHERE o.repo_id = $1 AND o.valid_to > $2::int AND o.valid_to <= $3::int"
-)
-
-_FILES = (
-    "SELECT first_parent_index AS index, path, new_blob IS NULL AS is_vanished FROM stemma.file_changes "
-    "WHERE repo_id = $1 AND first_parent_index > $2::int AND first_parent_index <= $3::int "
-    "AND (old_blob IS NULL OR new_blob IS NULL)"
-)
-
-
-def _with_node_ids(versions: pl.DataFrame, repo_id: str, sha: str) -> pl.DataFrame:
-    key = versions.select(
-        pl.lit(repo_id), "path", "kind", "qualified_name", pl.col("duplicate_index").cast(pl.String), sha
-    )
-    return versions.with_columns(node_id=_row_ids(key))
-
-
-def _row_ids(parts: pl.DataFrame) -> pl.Series:
-    """`content_id` of each row. About 5 s per million, the one place where rows pass through Python."""
-    return pl.Series([content_id(*row) for row in parts.iter_rows()], dtype=pl.String)
-
-
-def _pairs(transaction: Transaction, ended: pl.DataFrame, begun: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    """Each version that follows another, beside it (columns of the parent end in `_parent`), with weight and types."""
-    renamed = renamed_files(ended, begun, files.filter("is_vanished"), files.filter(~pl.col("is_vanished")))
-    found = pair(ended, begun, renamed)
-    joined = found.join(begun, left_on="child", right_on="node_id").join(
-        ended, left_on="parent", right_on="node_id", suffix="_parent"
-    )
-    own_name, path, qualified_name, order, pattern, text = (
-        pl.col(name) != pl.col(f"{name}_parent")
-        for name in ("name", "path", "qualified_name", "duplicate_index", "pattern_id", "exact_hash")
-    )
-    is_moved_inside = ~path & ~qualified_name & order & ~text
-    return weigh(transaction, joined).with_columns(
-        is_renamed=qualified_name,
-        is_moved=path | is_moved_inside,
-        is_modified=text & (pattern | ~own_name),
-    )
-
-
-_TYPES = (("is_modified", "modified"), ("is_renamed", "renamed"), ("is_moved", "moved"))
-
-
-def _nodes(begun: pl.DataFrame) -> pl.DataFrame:
-    renamed = begun.rename({"index": "first_parent_index"})
-    return renamed.select(name for name in polars_schema(lineage_nodes) if name != "repo_id")
-
-
-def _edges(pairs: pl.DataFrame) -> pl.DataFrame:
-    evidence = pl.struct("matched_by", pl.col("n_candidates").alias("candidates")).struct.json_encode()
-    edges = pl.concat(
-        pairs.filter(flag).select(
-            child_id="child",
-            parent_id="parent",
-            edge_type=pl.lit(f"{kind}_from"),
-            weight="weight",
-            confidence="confidence",
-            evidence=evidence,
-        )
-        for flag, kind in _TYPES
-    )
-    return edges.with_columns(edge_id=_row_ids(edges.select("child_id", "parent_id", "edge_type")))
-
-
-def _events(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:
-    born = begun.join(pairs, left_on="node_id", right_on="child", how="anti")
-    gone = ended.join(pairs, left_on="node_id", right_on="parent", how="anti")
-    later = pairs.rename({"child": "node_id"})
-    is_marked = pl.col("is_deprecated") & ~pl.col("is_deprecated_parent")
-    parts = [
-        _event(born.filter(pl.col("boundary").is_null()), "introduced"),
-        _event(born.filter(pl.col("boundary").is_not_null()), "observed", pl.struct("boundary")),
-        _event(later.filter("is_modified"), "body_changed", pl.struct("weight")),
-        _event(later.filter("is_renamed"), "renamed", _from_to("qualified_name")),
-        _event(
-            later.filter("is_moved", pl.col("path") != pl.col("path_parent")), "moved_across_files", _from_to("path")
-        ),
-        _event(
-            later.filter("is_moved", pl.col("path") == pl.col("path_parent")),
-            "moved_within_file",
-            _from_to("duplicate_index"),
-        ),
-        _event(later.filter(is_marked), "deprecated"),
-        _event(gone, "removed"),
-    ]
-    events = pl.concat(parts)
-    return events.with_columns(event_id=_row_ids(events.select("node_id", "event_type", "sha")))
-
-
-def _event(versions: pl.DataFrame, event_type: str, detail: pl.Expr | None = None) -> pl.DataFrame:
-    return versions.select(
-        "node_id",
-        "occurred_at",
-        "sha",
-        event_type=pl.lit(event_type),
-        detail=pl.lit("{}") if detail is None else detail.struct.json_encode(),
-    )
-
-
-def _from_to(column: str) -> pl.Expr:
-    return pl.struct(pl.col(f"{column}_parent").alias("from"), pl.col(column).alias("to"))
+        with transaction.staged("traced_commits", done) as name:
+            marked = transaction.read(_MARK.format(name=name), [self._plan.repo_id, VERSION])
+        if marked.height < done.height:  # taken away since: what hangs on them would hang on nothing
+            nodes, events = (rows.join(marked, on="sha", how="semi") for rows in (nodes, events))
+            edges = edges.join(nodes.select(child_id="node_id"), on="child_id", how="semi")
+        tables = ((lineage_nodes, nodes), (lineage_edges, edges), (lineage_events, events))
+        written = [transaction.insert(table, rows, "nothing") for table, rows in tables]
+        if not traced.landings.is_empty() and not self._plan.is_chain_new:
+            with transaction.staged("landed_nodes", traced.landings) as name:
+                transaction.execute(_LAND.format(name=name))
+        return written

@@ -2,10 +2,10 @@
 
 How one version became the next is told in `history`; what a file holds is found by `stemma.extract`.
 
-A row is made when an element's text changes, not when its file does. A content that could not be read (status
-`skipped`) says nothing about its definitions: they are neither ended nor begun there, and the next readable content
-of the path decides, so a change behind an unreadable one is dated at the first commit that shows it. The category is
-the one the path had when the row began.
+A row is made when an element's text changes, trailing space and documentation included, not when its file does. A
+content that could not be read (status `skipped`) says nothing about its definitions: they are neither ended nor begun
+there, and the next readable content of the path decides, so a change behind an unreadable one is dated at the first
+commit that shows it. The category is the one the path had when the row began.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from stemma.tables import occurrences, polars_schema
 
 STEP = "occurrences"
 ROWS_PER_BATCH = 200_000
+TEXT = ["exact_hash", "loose_hash", "doc_hash"]  # as lineage tells versions apart: each version is one occurrence
 ELEMENT = ["path", "qualified_name", "kind", "duplicate_index"]
 
 
@@ -110,7 +111,7 @@ def _advance(db: Database, repo_id: str, upto: int) -> tuple[int, int, int]:
         span = (repo_id, at.index, upto)
         changes = _read_changes(transaction, span)
         definitions = transaction.read(_DEFINITIONS, [*span, EXTRACTOR_VERSION])
-        live = transaction.read(_LIVE, span)
+        live = transaction.read(_LIVE, [*span, EXTRACTOR_VERSION])
         begun, ended = intervals(changes, definitions, live)
         transaction.insert(occurrences, begun.with_columns(repo_id=pl.lit(repo_id)))
         _end(transaction, repo_id, ended)
@@ -130,15 +131,16 @@ def _read_changes(transaction: Transaction, span: tuple[str, int, int]) -> pl.Da
 
 
 _DEFINITIONS = (
-    "SELECT s.blob_oid, s.ordinal, s.qualified_name, s.kind, s.duplicate_index, s.exact_hash, s.pattern_id "
-    "FROM stemma.snippets s WHERE s.extractor_version = $4 AND s.blob_oid IN ("
+    "SELECT s.blob_oid, s.ordinal, s.qualified_name, s.kind, s.duplicate_index, s.exact_hash, s.pattern_id, "
+    "s.loose_hash, s.doc_hash FROM stemma.snippets s WHERE s.extractor_version = $4 AND s.blob_oid IN ("
     "  SELECT c.new_blob FROM stemma.file_changes c"
     "  WHERE c.repo_id = $1 AND c.first_parent_index > $2::int AND c.first_parent_index <= $3::int)"
 )
 
 _LIVE = (
-    "SELECT o.path, o.qualified_name, o.kind, o.duplicate_index, o.exact_hash, o.valid_from "
-    "FROM stemma.occurrences o WHERE o.repo_id = $1 AND o.valid_to IS NULL AND o.path IN ("
+    "SELECT o.path, o.qualified_name, o.kind, o.duplicate_index, o.exact_hash, o.valid_from, s.loose_hash, s.doc_hash "
+    "FROM stemma.occurrences o JOIN stemma.snippets s ON s.blob_oid = o.blob_oid AND s.extractor_version = $4 "
+    "  AND s.ordinal = o.ordinal WHERE o.repo_id = $1 AND o.valid_to IS NULL AND o.path IN ("
     "  SELECT c.path FROM stemma.file_changes c"
     "  WHERE c.repo_id = $1 AND c.first_parent_index > $2::int AND c.first_parent_index <= $3::int)"
 )
@@ -161,7 +163,7 @@ def intervals(
         [live.with_columns(state=pl.lit(0, pl.Int64)), states.join(definitions, on="blob_oid")], how="diagonal_relaxed"
     ).sort(*ELEMENT, "state")
     follows = pl.all_horizontal(
-        *(pl.col(name) == pl.col(name).shift() for name in [*ELEMENT, "exact_hash"]),
+        *(pl.col(name).eq_missing(pl.col(name).shift()) for name in [*ELEMENT, *TEXT]),
         pl.col("state") == pl.col("state").shift() + 1,
     ).fill_null(False)
     runs = (

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import polars as pl
 import pytest
 
 from stemma.errors import NotFoundError, StoreError
-from stemma.lineage import history, occurrences
+from stemma.lineage import history, occurrences, trace
 from stemma.lineage.history import LineageCounts, update_lineage
 from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database, Transaction
@@ -47,7 +47,7 @@ def test_formatting_alone_is_a_modification_of_weight_one(
     repository.commit(files={"a.py": function("one").replace(" += ", "  +=  ")})
     bring_up(repository.path)
     found = database.read("SELECT edge_type, weight, evidence->>'matched_by' FROM stemma.lineage_edges").rows()
-    assert found == [("modified_from", 1.0, "same_normal_form")]
+    assert found == [("modified_from", 1.0, "same_place")]
 
 
 def test_a_renamed_function_keeps_its_lineage(database: Database, repository: GitRepository, bring_up: Step) -> None:
@@ -57,7 +57,7 @@ def test_a_renamed_function_keeps_its_lineage(database: Database, repository: Gi
     assert edges(database, repo_id) == [(1, "renamed_from", "a.py:one", "a.py:uno")]
     assert [row for row in events(database, repo_id) if row[0] == 1] == [(1, "renamed", "a.py:uno")]
     detail = database.read("SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'renamed'").item()
-    assert detail == '{"to": "uno", "from": "one"}'
+    assert detail == '{"to": "uno", "from": "one", "scope": "own"}'
 
 
 def test_a_recursive_function_is_renamed_too(database: Database, repository: GitRepository, bring_up: Step) -> None:
@@ -136,8 +136,8 @@ def test_a_getter_is_not_taken_for_another_files_getter(
     def klass(name: str, body: str) -> str:
         return f"class {name}:\n    def get(self):\n        return self.a\n\n" + indented(function("work", body))
 
-    repository.commit(files={"a.py": klass("A", "total"), "b.py": klass("B", "parse"), "k.py": function("k", "retry")})
-    repository.commit(files={"a.py": None, "b.py": None, "c.py": klass("C", "longest"), "k.py": function("k", "retry")})
+    repository.commit(files={"a.py": klass("A", "total"), "b.py": klass("B", "parse"), "k.py": function("k")})
+    repository.commit(files={"a.py": None, "b.py": None, "c.py": klass("C", "retry"), "k.py": function("k")})
     repo_id = bring_up(repository.path)
     assert edges(database, repo_id) == []
 
@@ -159,22 +159,31 @@ def test_an_overload_put_before_another_leaves_the_other_what_it_was(
     repository.commit(files={"a.py": file(function("run"), function("x", "retry"))})
     repository.commit(files={"a.py": file(function("run", "parse"), function("run"), function("x", "retry"))})
     repo_id = bring_up(repository.path)
-    assert edges(database, repo_id) == [(1, "moved_from", "a.py:run", "a.py:run")]
-    assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["introduced", "moved_within_file"]
-    detail = database.read(
-        "SELECT detail::text FROM stemma.lineage_events WHERE event_type = 'moved_within_file'"
-    ).item()
-    assert detail == '{"to": 1, "from": 0}'
+    assert edges(database, repo_id) == [(1, "derived_from", "a.py:run", "a.py:run")]
+    assert [row[1] for row in events(database, repo_id) if row[0] == 1] == ["introduced"]
 
 
-def test_what_comes_back_is_created_again_and_both_lives_stand(
+def test_what_comes_back_is_revived_and_hangs_on_what_it_was(
     database: Database, repository: GitRepository, bring_up: Step
 ) -> None:
     repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
     repository.commit(files={"a.py": function("two", "parse")})
     repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
     repo_id = bring_up(repository.path)
-    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (2, "introduced", "a.py:one")]
+    assert events(database, repo_id)[2:] == [(1, "removed", "a.py:one"), (2, "revived", "a.py:one")]
+    assert edges(database, repo_id) == [(2, "derived_from", "a.py:one", "a.py:one")]
+
+
+def test_what_stands_where_something_else_once_was_is_a_birth(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one", "retry"), function("two", "parse"))})
+    repository.commit(files={"a.py": function("two", "parse")})
+    repository.commit(
+        files={"a.py": file("def one(path, mode):\n    return open(path, mode).read()\n", function("two", "parse"))}
+    )
+    repo_id = bring_up(repository.path)
+    assert events(database, repo_id)[3:] == [(2, "introduced", "a.py:one")]
 
 
 def test_a_mark_of_deprecation_is_an_event_of_its_own(
@@ -187,8 +196,8 @@ def test_a_mark_of_deprecation_is_an_event_of_its_own(
     assert [row[:2] for row in events(database, repo_id)] == [
         (0, "introduced"),
         (1, "deprecated"),
-        (1, "body_changed"),
-        (2, "body_changed"),
+        (1, "signature_changed"),
+        (2, "signature_changed"),
     ]
 
 
@@ -346,7 +355,8 @@ def test_a_run_killed_between_batches_goes_on_where_it_stopped(
     for table in ("lineage_events", "lineage_nodes"):
         database.execute(f"DELETE FROM stemma.{table}")
     database.execute("DELETE FROM stemma.lineage_progress WHERE step = 'lineage'")
-    monkeypatch.setattr(history, "ROWS_PER_BATCH", 1)
+    monkeypatch.setattr(trace, "VERSIONS_PER_BATCH", 1)
+    monkeypatch.setattr(trace, "CHANGES_PER_STEP", 1)
     insert, n_inserts = Transaction.insert, 0
 
     def killed(self: Transaction, *arguments: object) -> int:
@@ -373,17 +383,17 @@ def test_two_at_once_give_the_rows_of_one(
     whole = everything(database)
     for table in ("occurrences", "lineage_events", "lineage_nodes", "lineage_progress"):
         database.execute(f"DELETE FROM stemma.{table}")
-    read_changes, read_events = occurrences._read_changes, history._events
+    read_changes, plan = occurrences._read_changes, history._plan
 
-    def slowly(read: Callable[..., pl.DataFrame]) -> Callable[..., pl.DataFrame]:
-        def run(*arguments: object) -> pl.DataFrame:
+    def slowly(read: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: object) -> Any:
             time.sleep(0.3)  # long enough for the other to come to the same place, if nothing held it back
             return read(*arguments)
 
         return run
 
     monkeypatch.setattr(occurrences, "_read_changes", slowly(read_changes))
-    monkeypatch.setattr(history, "_events", slowly(read_events))
+    monkeypatch.setattr(history, "_plan", slowly(plan))
     failures: list[StoreError] = []
 
     def run() -> None:
@@ -400,17 +410,3 @@ def test_two_at_once_give_the_rows_of_one(
         thread.join()
     assert failures == []
     assert everything(database) == whole
-
-
-def test_a_merge_is_one_change_against_its_first_parent(
-    database: Database, repository: GitRepository, bring_up: Step
-) -> None:
-    repository.commit(files={"a.py": function("one")})
-    repository.branch("side")
-    repository.commit(files={"a.py": function("one", extra="x = 1")})
-    repository.commit(files={"a.py": function("one", extra="y = items")})
-    repository.switch("main")
-    repository.commit(files={"c.py": function("three", "longest")})
-    repository.merge("side")
-    repo_id = bring_up(repository.path)
-    assert edges(database, repo_id) == [(2, "modified_from", "a.py:one", "a.py:one")]
