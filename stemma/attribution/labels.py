@@ -224,11 +224,12 @@ def _evidence(known: dict[Source, int]) -> list[dict[str, Any]]:
 
 def spans(version: Version, sources: Sources) -> list[dict[str, Any]]:
     """The rows of `origin_spans`: one for each run of tokens of one source."""
-    labels = version.labels
+    labels, lines = version.labels, version.tokens.lines
     if not len(labels):
         return []
     starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]]))
     ends = np.concatenate([starts[1:], [len(labels)]])
+    owned = _owned_lines(labels, lines)
     rows: list[dict[str, Any]] = []
     for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
         if labels[first] < 0:
@@ -238,8 +239,31 @@ def spans(version: Version, sources: Sources) -> list[dict[str, Any]]:
             "span": len(rows),
             "first_token": first,
             "n_tokens": end - first,
-            "first_line": int(version.tokens.lines[first]),
-            "last_line": int(version.tokens.lines[end - 1]),
+            "first_line": int(lines[first]),
+            "last_line": int(lines[end - 1]),
+            "lines": _taken(owned, int(labels[first]), np.unique(lines[first:end]).tolist()),
         }
         rows.append(place | sources.all[labels[first]]._asdict())
     return rows
+
+
+def _owned_lines(labels: LabelArray, lines: npt.NDArray[np.int32]) -> dict[int, int]:
+    """Of each line, the label (-1: unknown) of most of its tokens; among equals that of the first."""
+    counted: dict[int, Counter[int]] = {}
+    for line, label in zip(lines.tolist(), labels.tolist(), strict=True):
+        counted.setdefault(line, Counter())[label] += 1
+    return {line: found.most_common(1)[0][0] for line, found in counted.items()}
+
+
+def _taken(owned: dict[int, int], label: int, lines: list[int]) -> list[int]:
+    """First and last of each run of the lines that are the label's; a line is taken once, by its first span."""
+    runs: list[int] = []
+    for line in lines:
+        if owned.get(line) != label:
+            continue
+        del owned[line]
+        if runs and runs[-1] == line - 1:
+            runs[-1] = line
+        else:
+            runs += [line, line]
+    return runs

@@ -23,12 +23,9 @@ MAX_TOKENS = 30_000
 KEPT_TOKENS = 4_000_000
 """Tokens of texts kept from one batch to the next: parents are mostly of the batch before."""
 
-# Edges along which tokens are carried, the likeliest origin first. Copies between repositories carry none: the result
-# would depend on which repository was read first.
-EDGE_TYPES = (
-    *("modified_from", "renamed_from", "moved_from", "derived_from"),
-    *("merged_from", "extracted_from", "copied_from", "forked_from"),
-)
+# Edges along which tokens are carried, the likeliest origin first. Copies carry none: they are found later than lineage
+# and across repositories, so what came of them would depend on which was read first.
+EDGE_TYPES = ("modified_from", "renamed_from", "moved_from", "derived_from", "merged_from", "extracted_from")
 
 _COLUMNS = """
 n.node_id, n.repo_id, n.path, n.qualified_name, n.exact_hash, n.pattern_id, n.sha, n.blob_oid, n.occurred_at,
