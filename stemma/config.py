@@ -91,6 +91,10 @@ class Settings(BaseSettings):
         default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
     )
 
+    archive_after_days: int = Field(
+        default=90, ge=0, description="Events of lineage older than this many days are archived, by whole months."
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:

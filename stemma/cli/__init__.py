@@ -28,6 +28,7 @@ COMMANDS = {
     "families": "ask",
     "diff-family": "family",
     "lineage": "lineage",
+    "archive": "archive",
     "verdict": "ask",
     "doctor": "doctor",
     "sql": "ask",

@@ -18,7 +18,7 @@ SELECT tableoid::regclass::text AS place, event_id FROM stemma.lineage_events OR
 def events(**dates: datetime) -> pl.DataFrame:
     """One lineage event for each id and date."""
     frame = pl.DataFrame({"event_id": list(dates), "occurred_at": list(dates.values())})
-    constants = {"repo_id": "r", "node_id": "n", "event_type": "created", "sha": "s", "first_parent_index": 0}
+    constants = {"repo_id": "r", "node_id": "n", "event_type": "introduced", "sha": "s"}
     return frame.with_columns(**{name: pl.lit(value) for name, value in constants.items()}, detail=pl.lit("{}"))
 
 
@@ -71,4 +71,4 @@ def test_a_made_month_is_indexed_as_its_table_is(database: Database) -> None:
     ensure(database, events(a=datetime(2024, 1, 5, tzinfo=UTC)))
     query = "SELECT count(*) AS n FROM pg_indexes WHERE tablename = $1"
     counts = [database.read(query, [f"lineage_events_{part}"])["n"].item() for part in ("default", "y2024m01")]
-    assert counts == [3, 3]
+    assert counts[0] == counts[1] > 2
