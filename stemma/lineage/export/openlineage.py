@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from stemma.lineage.export.labels import kinds_of
-from stemma.lineage.graph import Graph
+from stemma.lineage.graph import SAME_ELEMENT, Graph
 
 SPECIFICATION = "https://openlineage.io/spec"
 RUN_EVENT = f"{SPECIFICATION}/2-0-2/OpenLineage.json#/$defs/RunEvent"
@@ -50,10 +50,9 @@ def _made(
         dataset = inputs.setdefault(parent["node_id"], {**_dataset(parent), "inputFacets": {}})
         known = dataset["inputFacets"].setdefault("stemma_derivation", _facet("derivation", edges=[]))
         known["edges"].append({"type": edge["edge_type"], "weight": edge["weight"], "confidence": edge["confidence"]})
-    before = [parent for _, parent in origins if _key(parent) != _key(node)]
-    is_renamed = bool({"renamed", "moved_across_files", "file_renamed"} & set(kinds)) and bool(before)
-    change: dict[str, Any] = {"lifecycleStateChange": "ALTER" if origins else "CREATE"}
-    if is_renamed:
+    before = [parent for edge, parent in origins if edge["edge_type"] in SAME_ELEMENT]
+    change: dict[str, Any] = {"lifecycleStateChange": "ALTER" if before else "CREATE"}
+    if before and _key(before[0]) != _key(node):
         namespace, name = _key(before[0])
         change = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": namespace, "name": name}}
     return _event(node, node, f"made {node['node_id']}", kinds=kinds, inputs=list(inputs.values()), change=change)
@@ -94,11 +93,11 @@ def _event(
 
 
 def _job_facets(node: Mapping[str, Any], sha: str) -> dict[str, Any]:
-    kind = _standard("2-0-3/JobTypeJobFacet", processingType="BATCH", integration="STEMMA", jobType="COMMIT")
+    kind = _standard("2-0-4/JobTypeJobFacet", processingType="BATCH", integration="STEMMA", jobType="COMMIT")
     if not _is_url(node["location"]):
         return {"jobType": kind}
     where = _standard(
-        "1-0-1/SourceCodeLocationJobFacet",
+        "1-1-0/SourceCodeLocationJobFacet",
         type="git",
         url=node["location"],
         repoUrl=node["location"],
