@@ -18,15 +18,15 @@ from stemma.extract.declaration import Declared, declaration
 from stemma.extract.definitions import Definition, Definitions
 from stemma.extract.documentation import words_hash
 from stemma.extract.facts import Facts, facts
-from stemma.extract.grammars import Grammar, ParseTimeout
-from stemma.extract.normal_form import Sequences, exact_hash, has_loose_ends
+from stemma.extract.grammars import LATE_EVERY, Grammar, ParseTimeout
+from stemma.extract.normal_form import Part, Sequences
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import SEMICOLON, Inner, Place, Walk
 
 CACHE_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each definition, and freezing is half of that
 class Content:
     """What is known of one text of a definition; see the columns of `patterns` and `snippet_texts`."""
 
@@ -35,7 +35,6 @@ class Content:
     token_hash: str
     tokens: list[int]
     shingles: npt.NDArray[np.int32]
-    sub_tokens: list[str]
     structure: str
     facts: Facts
     declared: Declared
@@ -44,7 +43,7 @@ class Content:
 
     @property
     def n_bytes(self) -> int:
-        return 700 + 12 * len(self.tokens) + self.shingles.nbytes + 60 * len(self.sub_tokens) + self.facts.n_bytes
+        return 1_000 + 12 * len(self.tokens) + self.shingles.nbytes + self.facts.n_bytes
 
 
 _Key = tuple[str, int, bool, str]  # (language, node type, whether it has a syntax error, exact hash)
@@ -81,7 +80,9 @@ CACHE = Cache()
 """Of this process."""
 
 
-def contents(grammar: Grammar, text: bytes, found: Definitions, is_late: Callable[[], bool]) -> list[Content]:
+def contents(
+    grammar: Grammar, text: bytes, found: Definitions, exact_hashes: list[str], is_late: Callable[[], bool]
+) -> list[Content]:
     """The content of each definition of a file. Only texts not in the cache are walked, the outermost ones once.
 
     Raises:
@@ -91,13 +92,11 @@ def contents(grammar: Grammar, text: bytes, found: Definitions, is_late: Callabl
         VOCABULARY.forget()
     if CACHE.generation != VOCABULARY.generation:
         CACHE.clear()
-    keys: list[_Key] = []
-    is_loose = has_loose_ends(text)
-    for definition in found.found:
-        if is_late():
-            raise ParseTimeout
-        exact = exact_hash(text[definition.start_byte : definition.outer.end_byte], is_loose=is_loose)
-        keys.append((grammar.language.name, definition.node.kind_id, definition.node.has_error, exact))
+    name = grammar.language.name
+    keys = [
+        (name, definition.node.kind_id, definition.node.has_error, exact)
+        for definition, exact in zip(found.found, exact_hashes, strict=True)
+    ]
     known = [CACHE.get(key) for key in keys]
     if None in known:
         _read_unknown(grammar, text, found, keys, known, is_late=is_late)
@@ -118,23 +117,29 @@ def _read_unknown(
     walk = _walked(grammar, text, definitions, known, is_late)
     sequences = Sequences(grammar.language.name, walk.tokens)
     members = _members(definitions)
-    for position, definition in enumerate(definitions):
-        if known[position] is None:
-            if is_late():
-                raise ParseTimeout
-            inside = members.get(position, []) if definition.is_container else []
-            gaps = [walk.places[member] for member in inside if member in walk.places]
-            content = _content(
-                keys[position][3],
-                sequences,
-                walk.places[position],
-                facts(grammar, text, definition, walk.places[position].facts),
-                declaration(grammar, text, definition),
-                comments_hash=_comments_hash(found, definition, [definitions[member] for member in inside], text),
-                body=_body(grammar, walk, position, definition.body, gaps),
-            )
-            known[position] = content
-            CACHE.put(keys[position], content)
+    unknown = [position for position, content in enumerate(known) if content is None]
+    parts = [(walk.places[position].first, walk.places[position].end) for position in unknown]
+    columns = zip(unknown, parts, sequences.pattern_ids(parts), sequences.shingles(parts), strict=True)
+    for n_read, (position, part, pattern_id, shingles) in enumerate(columns):
+        if not n_read % LATE_EVERY and is_late():
+            raise ParseTimeout
+        definition = definitions[position]
+        inside = members.get(position, []) if definition.is_container else []
+        gaps = [walk.places[member] for member in inside if member in walk.places]
+        body = _body(grammar, walk, position, definition.body, gaps)
+        known[position] = content = Content(
+            exact_hash=keys[position][3],
+            pattern_id=pattern_id,
+            token_hash=sequences.token_hash(part),
+            body_hash=sequences.token_hash(*body) if body is not None else None,
+            comments_hash=_comments_hash(found, definition, [definitions[member] for member in inside], text),
+            tokens=sequences.tokens[part[0] : part[1]],
+            shingles=shingles,
+            structure=sequences.structure(*part),
+            facts=facts(grammar, text, definition, walk.places[position].facts),
+            declared=declaration(grammar, text, definition),
+        )
+        CACHE.put(keys[position], content)
 
 
 def _walked(
@@ -172,9 +177,7 @@ def _members(definitions: list[Definition]) -> dict[int, list[int]]:
     return members
 
 
-def _body(
-    grammar: Grammar, walk: Walk, position: int, node: Node | None, members: list[Place]
-) -> list[tuple[int, int]] | None:
+def _body(grammar: Grammar, walk: Walk, position: int, node: Node | None, members: list[Place]) -> list[Part] | None:
     """The tokens of a body, by ranges between its members and the semicolons after them; None where there is none."""
     place = walk.places[position]
     if node is None or place.body < 0:
@@ -203,29 +206,3 @@ def _comments_hash(found: Definitions, definition: Definition, members: list[Def
         if node.start_byte not in documents and (at < 0 or node.start_byte >= spans[at][1]):
             left.append(text[node.start_byte : node.end_byte])
     return words_hash(left)
-
-
-def _content(
-    exact: str,
-    sequences: Sequences,
-    place: Place,
-    said: Facts,
-    declared: Declared,
-    *,
-    comments_hash: str | None,
-    body: list[tuple[int, int]] | None,
-) -> Content:
-    first, end = place.first, place.end
-    return Content(
-        exact_hash=exact,
-        pattern_id=sequences.pattern_id(first, end),
-        token_hash=sequences.token_hash((first, end)),
-        body_hash=sequences.token_hash(*body) if body is not None else None,
-        comments_hash=comments_hash,
-        tokens=sequences.tokens[first:end],
-        shingles=sequences.shingles(first, end),
-        sub_tokens=sequences.sub_tokens(first, end),
-        structure=sequences.structure(first, end),
-        facts=said,
-        declared=declared,
-    )

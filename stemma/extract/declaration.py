@@ -36,7 +36,7 @@ _PREFIXES = ("*", "&", "...", "@", "#")
 _WORD = re.compile(r"[\w$\"'`]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Declared:
     """Parts of one declaration; see the columns of `snippet_texts`."""
 

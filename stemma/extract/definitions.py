@@ -14,7 +14,7 @@ from functools import cache
 from tree_sitter import Node, Query, Tree
 
 from stemma.extract.documentation import NOTHING, in_docstring
-from stemma.extract.grammars import Grammar, ParseTimeout
+from stemma.extract.grammars import LATE_EVERY, Grammar, ParseTimeout
 from stemma.extract.leading import Leading
 from stemma.extract.names import CLOSURE_NAME, name_parts
 from stemma.extract.normal_form import bounded_name
@@ -166,8 +166,8 @@ def _nest(
     definitions: list[Definition] = []
     above: list[_Above] = []
     is_cut = False
-    for item in found:
-        if is_late():
+    for n_read, item in enumerate(found):
+        if not n_read % LATE_EVERY and is_late():
             raise ParseTimeout
         end = item.outer.end_byte
         while above and (above[-1].end < end or above[-1].end <= item.start_byte):

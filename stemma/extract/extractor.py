@@ -18,7 +18,7 @@ from stemma.extract.contents import Content, contents
 from stemma.extract.definitions import Definition, find_definitions
 from stemma.extract.facts import imported
 from stemma.extract.grammars import Grammar, ParseTimeout, load
-from stemma.extract.normal_form import has_loose_ends, loose_hash
+from stemma.extract.normal_form import sub_tokens, text_hashes
 from stemma.extract.source import prepare
 from stemma.extract.triviality import is_generated, trivial_reason
 from stemma.languages import LANGUAGES
@@ -71,8 +71,7 @@ class Extracted:
     texts: Columns
 
 
-_CLOCK_EVERY = 16
-_Found = tuple[Definition, Content]
+_Found = tuple[Definition, Content, str | None]  # with its loose hash
 
 
 def extract(files: Sequence[File], limits: Limits) -> Extracted:
@@ -145,19 +144,17 @@ class _Read:
 
 
 def _read(grammar: Grammar, text: bytes, deadline: float) -> _Read:
-
-    n_asked = 0
-
     def is_late() -> bool:
-        nonlocal n_asked
-        n_asked += 1  # the clock is a system call, the question is asked every few microseconds
-        return not n_asked % _CLOCK_EVERY and time.thread_time() > deadline
+        return time.thread_time() > deadline
 
     tree = grammar.parse(text, is_late)
     definitions = find_definitions(grammar, tree, text, is_late)
     n_errors = len(grammar.matches(grammar.errors, tree)) if tree.root_node.has_error else 0
-    found = zip(definitions.found, contents(grammar, text, definitions, is_late), strict=True)
-    return _Read(n_errors, definitions.is_cut, list(found), imported(definitions.imports, text))
+    spans = [(definition.start_byte, definition.outer.end_byte) for definition in definitions.found]
+    hashes = text_hashes(text, spans)
+    read = contents(grammar, text, definitions, [exact for exact, _ in hashes], is_late)
+    found = list(zip(definitions.found, read, [loose for _, loose in hashes], strict=True))
+    return _Read(n_errors, definitions.is_cut, found, imported(definitions.imports, text))
 
 
 class _Rows:
@@ -173,8 +170,7 @@ class _Rows:
     def add_found(self, grammar: Grammar, text: bytes, blob_oid: str, found: list[_Found]) -> None:
         language, in_generated = grammar.language.name, is_generated(text)
         duplicates: Counter[tuple[str, str]] = Counter()
-        is_loose = has_loose_ends(text)
-        for ordinal, (definition, content) in enumerate(found):
+        for ordinal, (definition, content, loose) in enumerate(found):
             place = (definition.kind, definition.qualified_name)
             end = definition.outer.end_point
             end_row = end.row - 1 if end.column == 0 and end.row > definition.start_row else end.row
@@ -183,9 +179,7 @@ class _Rows:
                 blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
                 duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte,
                 definition.outer.end_byte, definition.signature, definition.docstring,
-                definition.doc_hash,
-                loose_hash(text[definition.start_byte : definition.outer.end_byte]) if is_loose else None,
-                definition.is_deprecated, definition.is_test,
+                definition.doc_hash, loose, definition.is_deprecated, definition.is_test,
                 content.exact_hash, content.pattern_id, n_lines, len(content.tokens),
             ))  # fmt: skip
             duplicates[place] += 1
@@ -229,6 +223,6 @@ def _pattern(
     reason = trivial_reason(definition.kind, content, in_generated=in_generated)
     return (
         content.pattern_id, language, definition.kind, definition.name, definition.signature, definition.docstring,
-        code, n_lines, len(content.tokens), content.shingles, content.sub_tokens, reason is not None, reason,
+        code, n_lines, len(content.tokens), content.shingles, sub_tokens(content.tokens), reason is not None, reason,
         content.structure,
     )  # fmt: skip

@@ -42,7 +42,7 @@ class Gathered:
     n_decisions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """Facts of one definition's text; see the columns of `snippet_texts`.
 

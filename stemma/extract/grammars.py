@@ -30,6 +30,8 @@ BEFORE_NAME = "<"
 """Of what is returned: it is written before the name."""
 READ_BYTES = 1 << 20
 MATCH_LIMIT = 1 << 16
+LATE_EVERY = 32
+"""The clock is looked at once in so many definitions."""
 
 _PATTERN_FIELDS = ("pattern", "declarator", "left", "name")  # the first that is there leads on to the names
 _BESIDE_FIELDS = ("type", "value", "right", "default_value", "default", "size", "key", "parameters", "return_type")

@@ -38,6 +38,8 @@ no numbering anew for each definition inside another.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -50,6 +52,10 @@ WINDOW_TOKENS = 5
 _LAYOUT = re.compile(rb"[ \t\f\v]*(?:\r\n|\r|\n)")
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing modulo 2**64
 _NEVER: Final = np.iinfo(np.int64).max
+_HALF: Final = 1 << 31
+_PORTION_TOKENS = 1 << 18
+
+Part = tuple[int, int]
 
 
 def has_loose_ends(text: bytes) -> bool:
@@ -70,6 +76,38 @@ def loose_hash(text: bytes) -> str | None:
     return content_id(text) if has_loose_ends(text) else None
 
 
+def text_hashes(text: bytes, spans: list[tuple[int, int]]) -> list[tuple[str, str | None]]:
+    """Exact and loose hash of each span of a text; its lines are looked at once, however many spans they are in."""
+    if not has_loose_ends(text):
+        return [(content_id(text[start:end].rstrip()), None) for start, end in spans]
+    lines = text.split(b"\n")
+    if text.count(b"\r") > sum(line.endswith(b"\r") for line in lines[:-1]):  # line ends of an old Macintosh
+        return [(exact_hash(text[start:end]), loose_hash(text[start:end])) for start, end in spans]
+    kept = [line.removesuffix(b"\r") for line in lines]
+    tidy = [line.rstrip(b" \t\f\v") for line in kept]
+    offsets = np.array(spans, np.int64).reshape(-1, 2)
+    starts = _starts(lines)
+    at = np.searchsorted(starts, offsets, "right") - 1
+    columns = offsets - starts[at]
+    found = []
+    for form in (tidy, kept):
+        lengths = np.array(list(map(len, form)), np.int64)
+        places = _starts(form)[at] + np.minimum(columns, lengths[at])
+        joined = b"\n".join(form)
+        found.append([joined[start:end].rstrip() for start, end in places.tolist()])
+    return [
+        (content_id(exact), content_id(loose) if len(loose) != len(exact) else None)
+        for exact, loose in zip(*found, strict=True)
+    ]
+
+
+def _starts(lines: list[bytes]) -> npt.NDArray[np.int64]:
+    """Where each line starts in the text that they make."""
+    starts = np.zeros(len(lines), np.int64)
+    np.cumsum(np.array(list(map(len, lines[:-1])), np.int64) + 1, out=starts[1:])
+    return starts
+
+
 class Sequences:
     """The forms of parts of one token sequence; a part is given by its first token and the one past its last.
 
@@ -83,37 +121,75 @@ class Sequences:
         self.tokens = tokens
         numbers = np.array(tokens, np.int32)
         symbols = VOCABULARY.symbols(numbers)
-        self._exact = VOCABULARY.exact(numbers)
+        self._exact = VOCABULARY.exact(numbers).tobytes()
         self._letters = VOCABULARY.letters(numbers)
         self._windows = _windows(symbols)
         self._renamed, self._last_use = _renamed(numbers, symbols)
 
-    def pattern_id(self, first: int, end: int) -> str:
-        """Hash of the language and the normal form."""
-        part = np.where(self._last_use[first:end] < first, np.uint64(0), self._renamed[first:end])
-        return content_id(self._language, part.tobytes())
+    def pattern_ids(self, parts: list[Part]) -> list[str]:
+        """Hash of the language and the normal form of each part."""
+        return [found for some in _portions(parts) for found in self._pattern_ids(some)]
 
-    def token_hash(self, *ranges: tuple[int, int]) -> str:
-        """Hash of the language and the exact tokens of the ranges, one after another."""
-        return content_id(self._language, b"".join(self._exact[first:end].tobytes() for first, end in ranges))
+    def _pattern_ids(self, parts: list[Part]) -> list[str]:
+        index, firsts, ends = _gathered(parts)
+        renamed = self._renamed[index]
+        renamed[self._last_use[index] < firsts] = 0  # a name's first use in the part
+        data = renamed.tobytes()
+        places = [0, *(8 * ends).tolist()]
+        return [content_id(self._language, data[first:end]) for first, end in pairwise(places)]
 
-    def shingles(self, first: int, end: int) -> npt.NDArray[np.int32]:
-        """Sorted distinct hashes of the windows."""
-        part = np.sort(self._windows[first : max(first, end - WINDOW_TOKENS + 1)])
-        if len(part) < 2:
-            return part
-        is_new = np.empty(len(part), np.bool_)
-        is_new[0] = True
-        np.not_equal(part[1:], part[:-1], out=is_new[1:])
-        return part[is_new]
+    def token_hash(self, *parts: Part) -> str:
+        """Hash of the language and the exact tokens of the parts, one after another."""
+        return content_id(self._language, b"".join([self._exact[8 * first : 8 * end] for first, end in parts]))
+
+    def shingles(self, parts: list[Part]) -> list[npt.NDArray[np.int32]]:
+        """Sorted distinct hashes of the windows of each part."""
+        windows = [(first, max(first, end - WINDOW_TOKENS + 1)) for first, end in parts]
+        return [found for some in _portions(windows) for found in self._shingles(some)]
+
+    def _shingles(self, parts: list[Part]) -> list[npt.NDArray[np.int32]]:
+        index, _, ends = _gathered(parts)
+        numbers = np.repeat(np.arange(len(parts), dtype=np.int64) << 32, np.diff(ends, prepend=0))
+        numbers += self._windows[index].astype(np.int64) + _HALF  # by part, then by hash
+        numbers.sort()
+        is_new = np.ones(len(numbers), np.bool_)
+        np.not_equal(numbers[1:], numbers[:-1], out=is_new[1:])
+        numbers = numbers[is_new]
+        places = np.searchsorted(numbers, np.arange(len(parts) + 1, dtype=np.int64) << 32).tolist()
+        hashes = ((numbers & 0xFFFFFFFF) - _HALF).astype(np.int32)
+        return [hashes[first:end].copy() for first, end in pairwise(places)]
 
     def structure(self, first: int, end: int) -> str:
         """One character a token: an ASCII mark is itself, any other a hashed letter, every identifier the same."""
         return self._letters[first:end]
 
-    def sub_tokens(self, first: int, end: int) -> list[str]:
-        """Sorted distinct words of the identifiers."""
-        return sorted(set().union(*map(VOCABULARY.words.__getitem__, set(self.tokens[first:end]))))
+
+def sub_tokens(tokens: list[int]) -> list[str]:
+    """Sorted distinct words of the identifiers among some tokens."""
+    return sorted(set().union(*map(VOCABULARY.words.__getitem__, set(tokens))))
+
+
+def _portions(parts: list[Part]) -> Iterator[list[Part]]:
+    """The parts, so many at a time as bound the memory: definitions inside one another repeat their tokens."""
+    portion: list[Part] = []
+    n_tokens = 0
+    for part in parts:
+        portion.append(part)
+        n_tokens += part[1] - part[0]
+        if n_tokens >= _PORTION_TOKENS:
+            yield portion
+            portion, n_tokens = [], 0
+    if portion:
+        yield portion
+
+
+def _gathered(parts: list[Part]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The tokens of all parts, one after another; for each the first of its part; and where each part ends."""
+    bounds = np.array(parts, np.int64)
+    lengths = bounds[:, 1] - bounds[:, 0]
+    ends = np.cumsum(lengths)
+    firsts = np.repeat(bounds[:, 0], lengths)
+    return firsts + np.arange(len(firsts)) - np.repeat(ends - lengths, lengths), firsts, ends
 
 
 def _windows(symbols: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
@@ -146,4 +222,4 @@ def _renamed(
     return renamed, last_use
 
 
-__all__ = ["WINDOW_TOKENS", "Sequences", "bounded_name", "exact_hash"]
+__all__ = ["WINDOW_TOKENS", "Sequences", "bounded_name", "exact_hash", "sub_tokens", "text_hashes"]

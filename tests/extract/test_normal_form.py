@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemma.extract.grammars import load
-from stemma.extract.normal_form import Sequences, exact_hash, loose_hash
+from stemma.extract.normal_form import Sequences, exact_hash, loose_hash, sub_tokens, text_hashes
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import Walk
 from stemma.ids import content_id
@@ -81,7 +81,7 @@ def forms(*sequence: str) -> Sequences:
 
 
 def shingles(*sequence: str) -> list[int]:
-    return forms(*sequence).shingles(0, len(sequence)).tolist()
+    return forms(*sequence).shingles([(0, len(sequence))])[0].tolist()
 
 
 def exact(language: str, text: str) -> str:
@@ -310,7 +310,7 @@ def test_windows_are_of_five_tokens_with_identifiers_alike() -> None:
     assert len(shingles(*["a"] * 50)) == 1
     one, other = ("(", "\x01x", ")", "+", "\x01y"), ("(", "\x01p", ")", "+", "\x01p")
     assert shingles(*one) == shingles(*other)
-    assert forms(*one).pattern_id(0, 5) != forms(*other).pattern_id(0, 5)
+    assert forms(*one).pattern_ids([(0, 5)]) != forms(*other).pattern_ids([(0, 5)])
     assert shingles(*one) != shingles("(", "\x01x", ")", "-", "\x01y")
 
 
@@ -337,7 +337,8 @@ def test_two_parts_have_one_id_exactly_if_first_uses_number_them_alike(
     one: list[str], other: list[str], skipped: int
 ) -> None:
     around = ["\x01a", "\x01c", "\x01b"][:skipped]  # what stands before a part says nothing about it
-    ids = [forms(*around, *part, *around).pattern_id(skipped, skipped + len(part)) for part in (one, other)]
+    parts = ((one, forms(*around, *one, *around)), (other, forms(*around, *other, *around)))
+    ids = [found.pattern_ids([(0, 1), (skipped, skipped + len(part))])[1] for part, found in parts]
     assert (ids[0] == ids[1]) == (numbered(one) == numbered(other))
     exact_ids = [forms(*around, *part).token_hash((skipped, skipped + len(part))) for part in (one, other)]
     assert (exact_ids[0] == exact_ids[1]) == (one == other)
@@ -355,11 +356,11 @@ def test_two_parts_have_one_id_exactly_if_first_uses_number_them_alike(
     ],
 )
 def test_identifiers_split_into_words(identifier: str, words: list[str]) -> None:
-    assert forms(f"\x01{identifier}", "if").sub_tokens(0, 2) == words
+    assert sub_tokens(forms(f"\x01{identifier}", "if").tokens) == words
 
 
 def test_words_are_distinct_over_all_identifiers() -> None:
-    assert forms("\x01getName", "\x01set_name", "return", STRING).sub_tokens(0, 4) == ["get", "name", "set"]
+    assert sub_tokens(forms("\x01getName", "\x01set_name", "return", STRING).tokens) == ["get", "name", "set"]
 
 
 def test_trailing_space_alone_has_a_hash_of_its_own() -> None:
@@ -368,3 +369,18 @@ def test_trailing_space_alone_has_a_hash_of_its_own() -> None:
     assert loose_hash(tidy) is None
     assert loose_hash(windows) is None
     assert loose_hash(loose) not in (None, loose_hash(b"def f():  \n    return 1\n"))
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", " ", "\t", "\n", "\r\n", "\r", "\f"]), max_size=30),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=4),
+)
+def test_the_spans_of_a_text_have_the_hashes_of_their_own_texts(
+    pieces: list[str], spans: list[tuple[int, int]]
+) -> None:
+    text = "".join(pieces).encode()
+    # Definitions begin and end with something that is no layout.
+    visible = [at for at, byte in enumerate(text) if byte in b"ab"]
+    inside = [(min(pair), max(pair) + 1) for pair in spans if visible and min(pair) in visible and max(pair) in visible]
+    expected = [(exact_hash(text[start:end]), loose_hash(text[start:end])) for start, end in inside]
+    assert text_hashes(text, inside) == expected
