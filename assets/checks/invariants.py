@@ -1,4 +1,4 @@
-"""What must hold of Stemma's own tables, each as one SQL query for the rows that break it.
+"""What must hold of Stemma's own tables, each as one SQL query, or function, for the rows that break it.
 
 A gate here is about meaning across tables; the shape of one table is a contract (`contracts`), and what Postgres
 itself refuses (a null, a duplicate key) needs no gate.
@@ -6,17 +6,24 @@ itself refuses (a null, a duplicate key) needs no gate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import polars as pl
+
+from stemma.lineage.archive import UNEVEN
+from stemma.lineage.cycles import cyclic_edges
+from stemma.store.postgres import Database
 
 
 @dataclass(frozen=True)
 class Invariant:
-    """`violations` selects the offending rows; the gate is passed when there are none."""
+    """`violations` selects the offending rows, or is a function that finds them; without any the gate is passed."""
 
     name: str
     asset: str
     description: str
-    violations: str
+    violations: str | Callable[[Database], pl.DataFrame]
     blocking: bool = True
 
 
@@ -158,16 +165,54 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        "every_live_occurrence_has_a_node",
+        "derivation_has_no_cycle",
+        "copies",
+        "No version derives from itself, over however many versions and repositories.",
+        cyclic_edges,
+    ),
+    Invariant(
+        "every_head_snippet_has_its_version",
         "lineage_nodes",
         "Every snippet at a head has its version in the lineage.",
         """
-        SELECT o.repo_id, o.path, o.qualified_name FROM stemma.occurrences o
-        WHERE o.valid_to IS NULL AND NOT EXISTS (
-            SELECT FROM stemma.lineage_nodes n
-            WHERE n.repo_id = o.repo_id AND n.path = o.path AND n.qualified_name = o.qualified_name
-              AND n.kind = o.kind AND n.duplicate_index = o.duplicate_index AND n.first_parent_index = o.valid_from)
+        SELECT f.repo_id, f.path, s.qualified_name
+        FROM stemma.files f JOIN stemma.repositories r USING (repo_id)
+        JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
+        LEFT JOIN stemma.occurrences o ON o.repo_id = f.repo_id AND o.path = f.path AND o.kind = s.kind
+            AND o.qualified_name = s.qualified_name AND o.duplicate_index = s.duplicate_index AND o.valid_to IS NULL
+        LEFT JOIN stemma.lineage_nodes n ON n.repo_id = o.repo_id AND n.path = o.path AND n.kind = o.kind
+            AND n.qualified_name = o.qualified_name AND n.duplicate_index = o.duplicate_index
+            AND n.first_parent_index = o.valid_from
+        WHERE n.exact_hash IS DISTINCT FROM s.exact_hash
+          AND f.category IN ('source', 'vendored', 'generated', 'minified')
         """,
+    ),
+    Invariant(
+        "every_element_is_born_once",
+        "lineage_events",
+        "A version either continues another of its repository or was born, and was born once.",
+        """
+        WITH born AS (
+            SELECT node_id, count(*) AS n FROM stemma.lineage_events
+            WHERE event_type IN ('introduced', 'observed') GROUP BY node_id
+        ), continued AS (
+            SELECT DISTINCT child_id AS node_id FROM stemma.lineage_edges
+            WHERE edge_type IN ('modified_from', 'renamed_from', 'moved_from')
+              AND evidence -> 'other_element' IS DISTINCT FROM 'true'
+        )
+        SELECT n.node_id, coalesce(b.n, 0) AS n_births FROM stemma.lineage_nodes n
+        LEFT JOIN born b USING (node_id) LEFT JOIN continued c USING (node_id)
+        WHERE b.n > 1 OR (b.n IS NOT NULL AND c.node_id IS NOT NULL)
+           OR (b.n IS NULL AND c.node_id IS NULL AND NOT EXISTS (
+               SELECT FROM stemma.lineage_edges e WHERE e.child_id = n.node_id
+               AND e.edge_type <> ALL (ARRAY['copied_from', 'forked_from', 'replaced_by', 'deprecated_by'])))
+        """,
+    ),
+    Invariant(
+        "archives_keep_every_event",
+        "lineage_events",
+        "An archive holds as many events as its months did, is still found, and no event stands twice.",
+        UNEVEN,
     ),
     Invariant(
         "every_event_has_its_version",

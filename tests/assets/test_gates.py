@@ -53,7 +53,19 @@ BAD_ROWS: dict[str, str] = {
         UPDATE stemma.lineage_edges SET parent_id = repeat('0', 32)
     """,
     "children_come_after_parents": "UPDATE stemma.commits SET position = 0",
-    "every_live_occurrence_has_a_node": "UPDATE stemma.lineage_nodes SET first_parent_index = 1000",
+    "derivation_has_no_cycle": """
+        INSERT INTO stemma.lineage_edges
+        SELECT repeat('f', 32), repo_id, parent_id, child_id, 'copied_from', 1, 1, '{}'
+        FROM stemma.lineage_edges LIMIT 1
+    """,
+    "every_head_snippet_has_its_version": "UPDATE stemma.lineage_nodes SET first_parent_index = 1000",
+    "every_element_is_born_once": """
+        UPDATE stemma.lineage_events SET event_type = 'introduced' WHERE event_type = 'body_changed'
+    """,
+    "archives_keep_every_event": """
+        INSERT INTO stemma.event_archives
+        SELECT 'lineage_events_default', now(), now(), now(), 1, 2, 1
+    """,
     "every_event_has_its_version": "UPDATE stemma.lineage_events SET node_id = repeat('0', 32)",
 }
 # For each contract a value it does not allow.

@@ -37,7 +37,6 @@ def bring(database: Database, settings: Settings) -> Bring:
         update_occurrences(database, repo_id)
         update_lineage(database, repo_id)
         refresh_patterns(database)
-        database.execute("UPDATE stemma.commits SET traced_by = 'x' WHERE traced_by IS NULL")  # TEMPORARY-B
         return repo_id
 
     return run
