@@ -661,7 +661,9 @@ origin_spans = Table(
     _required("n_tokens", Integer, "Its tokens"),
     _required("first_line", Integer, "Line of the first, from 1 at the first line of the definition"),
     _required("last_line", Integer, "Line of the last"),
-    _required("lines", ARRAY(Integer), "Lines most of whose tokens are of it: first and last of each run, counted so"),
+    _required(
+        "lines", ARRAY(Integer), "Lines, in no inner definition, mostly of it: first and last of each run, counted so"
+    ),
     _required("origin", Text, "agent or human"),
     _required("source", Text, "exact, tokens, pattern, similarity, git-ai, agent-trace or author"),
     _required("confidence", REAL, "0-1, how sure that source makes it"),

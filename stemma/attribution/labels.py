@@ -94,6 +94,8 @@ class Version:
     """Line of the file it begins at."""
     parents: list[tuple[str, Carried]] = field(default_factory=list)
     """Versions it came from, the likeliest first, and from where in them each token was carried."""
+    inner: tuple[tuple[int, int], ...] = ()
+    """First and last line of the file of each definition inside it."""
     labels: LabelArray = field(default_factory=lambda: np.zeros(0, np.int32))
     strength: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     is_part_of: Source | None = None
@@ -229,7 +231,7 @@ def spans(version: Version, sources: Sources) -> list[dict[str, Any]]:
         return []
     starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]]))
     ends = np.concatenate([starts[1:], [len(labels)]])
-    owned = _owned_lines(labels, lines)
+    owned = _owned_lines(version)
     rows: list[dict[str, Any]] = []
     for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
         if labels[first] < 0:
@@ -247,10 +249,14 @@ def spans(version: Version, sources: Sources) -> list[dict[str, Any]]:
     return rows
 
 
-def _owned_lines(labels: LabelArray, lines: npt.NDArray[np.int32]) -> dict[int, int]:
-    """Of each line, the label (-1: unknown) of most of its tokens; among equals that of the first."""
+def _owned_lines(version: Version) -> dict[int, int]:
+    """Of each line in no inner definition, the label (-1: unknown) of most of its tokens; among equals the first's."""
     counted: dict[int, Counter[int]] = {}
-    for line, label in zip(lines.tolist(), labels.tolist(), strict=True):
+    lines = version.tokens.lines
+    is_own = np.ones(len(lines), np.bool_)
+    for first, last in version.inner:
+        is_own &= (lines < first - version.first_line + 1) | (lines > last - version.first_line + 1)
+    for line, label in zip(lines[is_own].tolist(), version.labels[is_own].tolist(), strict=True):
         counted.setdefault(line, Counter())[label] += 1
     return {line: found.most_common(1)[0][0] for line, found in counted.items()}
 

@@ -6,6 +6,7 @@ Which versions are read is decided in `origins`; whose their tokens are, in `lab
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -37,7 +38,17 @@ JOIN stemma.snippets s ON s.blob_oid = n.blob_oid AND s.extractor_version = '{EX
 LEFT JOIN stemma.snippet_texts t ON t.exact_hash = n.exact_hash AND t.language = n.language
 LEFT JOIN stemma.patterns p ON p.pattern_id = n.pattern_id
 """
-_VERSIONS = f"SELECT {_COLUMNS}, w.position FROM {{wanted}} w JOIN stemma.lineage_nodes n USING (node_id) {_JOINS}"
+# With the lines of what is defined inside it: they are lines of that, and not of what is around it.
+_VERSIONS = f"""
+SELECT {_COLUMNS}, w.position, inner_ones.first_lines, inner_ones.last_lines
+FROM {{wanted}} w JOIN stemma.lineage_nodes n USING (node_id) {_JOINS}
+LEFT JOIN LATERAL (
+    SELECT array_agg(i.start_line ORDER BY i.ordinal) AS first_lines,
+           array_agg(i.end_line ORDER BY i.ordinal) AS last_lines
+    FROM stemma.snippets i
+    WHERE i.blob_oid = s.blob_oid AND i.extractor_version = s.extractor_version AND i.parent_ordinal = s.ordinal
+) AS inner_ones ON true
+"""
 _PARENTS = f"""
 SELECT e.child_id, e.edge_type, e.weight, {_COLUMNS}
 FROM {{wanted}} w
@@ -85,17 +96,20 @@ class Reader:
         for child, parent, text in parents.select("child_id", "node_id", "exact_hash").iter_rows():
             came_from.setdefault(child, []).append((parent, text))
         versions = [
-            self._version(node_id, text, first_line, came_from.get(node_id, []))
-            for node_id, text, first_line in about.select("node_id", "exact_hash", "start_line").iter_rows()
+            self._version(row, came_from.get(row["node_id"], []))
+            for row in about.select("node_id", "exact_hash", "start_line", "first_lines", "last_lines").iter_rows(
+                named=True
+            )
         ]
         return Batch(about, versions, set(parents["node_id"].to_list()))
 
-    def _version(self, node_id: str, text: str, first_line: int, came_from: list[tuple[str, str]]) -> Version:
-        tokens = self._kept[text]
+    def _version(self, row: dict[str, Any], came_from: list[tuple[str, str]]) -> Version:
+        tokens = self._kept[row["exact_hash"]]
         parents: list[tuple[str, Carried]] = [
             (parent, carried(self._kept[parent_text], tokens)) for parent, parent_text in came_from
         ]
-        return Version(node_id, tokens, first_line, parents)
+        inner = zip(row["first_lines"] or (), row["last_lines"] or (), strict=True)
+        return Version(row["node_id"], tokens, row["start_line"], parents, tuple(inner))
 
     def _take(self, places: pl.DataFrame) -> None:
         """Tokens of texts not yet known; each content is read once for all definitions in it."""

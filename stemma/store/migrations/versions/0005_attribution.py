@@ -166,7 +166,9 @@ def _origin_spans() -> None:
         _required("n_tokens", sa.Integer(), "Its tokens"),
         _required("first_line", sa.Integer(), "Line of the first, from 1 at the first line of the definition"),
         _required("last_line", sa.Integer(), "Line of the last"),
-        _required("lines", Integers, "Lines most of whose tokens are of it: first and last of each run, counted so"),
+        _required(
+            "lines", Integers, "Lines, in no inner definition, mostly of it: first and last of each run, counted so"
+        ),
         _required("origin", sa.Text(), "agent or human"),
         _required("source", sa.Text(), "exact, tokens, pattern, similarity, git-ai, agent-trace or author"),
         _required("confidence", sa.REAL(), "0-1, how sure that source makes it"),
