@@ -1,0 +1,303 @@
+"""The history of one element straight from a git repository: no database, no run before.
+
+Only the commits and contents that can have touched it are read: `asked_walk` finds them in one file, `asked_births` in
+the files that it may have come from. Which version followed which, and what changed, is told by `trace`, so the answer
+is the one that the tables of lineage give for this element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from stemma.errors import NotFoundError
+from stemma.extract.extractor import Limits
+from stemma.git.history import real_parents
+from stemma.git.path_history import path_history, tree_changes
+from stemma.git.store import Store
+from stemma.ids import content_id
+from stemma.languages import grammar_of
+from stemma.lineage.asked_births import Birth, suspects
+from stemma.lineage.asked_contents import Contents, Key, Parsed
+from stemma.lineage.asked_walk import Slice, Version, Walk
+from stemma.lineage.trace import Traced, trace
+from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
+
+FOLLOWED = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
+"""Edges along which an element stays itself; what it was extracted or copied from has a life of its own."""
+MAX_STAGES, MAX_ROUNDS = 50, 12
+_CHANGES = pl.Schema(dict.fromkeys(("sha", "path", "old_blob", "new_blob"), pl.String()))
+
+
+@dataclass(frozen=True)
+class Place:
+    """An element as a commit left it."""
+
+    path: str
+    commit: str
+    key: Key
+
+
+@dataclass
+class History:
+    """Rows of the three tables for one element: its versions, how they hang together, what happened to each.
+
+    `node_id` is the version that stands at the commit asked of; `n_commits` and `n_contents`, what was looked at.
+    """
+
+    node_id: str
+    nodes: pl.DataFrame
+    edges: pl.DataFrame
+    events: pl.DataFrame
+    n_commits: int = 0
+    n_contents: int = 0
+
+
+@dataclass
+class _Rows:
+    nodes: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=polars_schema(lineage_nodes))])
+    edges: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=polars_schema(lineage_edges))])
+    events: list[pl.DataFrame] = field(default_factory=lambda: [pl.DataFrame(schema=polars_schema(lineage_events))])
+
+
+@dataclass(frozen=True)
+class _Commit:
+    """One commit of a slice, as `trace` wants it: its changes by path, as (old, new)."""
+
+    sha: str
+    parents: Sequence[str]
+    changes: Mapping[str, tuple[str | None, str | None]]
+    committed_at: int = 0
+    authored_at: int = 0
+
+
+class Asking:
+    """Questions put to one repository; contents read for one are there for the next."""
+
+    def __init__(self, store: Store, limits: Limits, repo_id: str) -> None:
+        self.contents = Contents(store, limits)
+        self._store, self._repo_id = store, repo_id
+        self._shallow = set(store.shallow_commits())
+        self._n_commits = 0
+
+    def at_line(self, path: str, line: int, commit: str) -> Place:
+        """The innermost definition that holds the line, as the commit left the file.
+
+        Raises:
+            NotFoundError: there is no such file, or no definition around the line.
+        """
+        found = self._walk(path, commit)[1].at_line(line)
+        if found is None:
+            raise NotFoundError(f"No definition holds line {line} of {path}.", "Give a line inside a definition.")
+        return Place(path, commit, found.key)
+
+    def named(self, path: str, name: str, line: int, commit: str) -> Place:
+        """The innermost definition of that name that holds the line.
+
+        Raises:
+            NotFoundError: there is no such file, or no such definition around the line.
+        """
+        parsed = self._walk(path, commit)[1]
+        found = [each for each in parsed.found if each.name == name and each.start_line <= line <= each.end_line]
+        if not found:
+            raise NotFoundError(f"No {name} holds line {line} of {path} at {commit}.", "Check name and line.")
+        return Place(path, commit, max(found, key=lambda each: each.start_byte).key)
+
+    def history(self, place: Place) -> History:
+        """Follow the element back through every file that it stood in.
+
+        Raises:
+            NotFoundError: it does not stand there.
+        """
+        rows, done = _Rows(), set[Place]()
+        node_ids: dict[Place, str] = {}
+        pending = [place]
+        joints: list[_Joint] = []
+        while pending and len(done) < MAX_STAGES:
+            stage = pending.pop()
+            if stage in done:
+                continue
+            done.add(stage)
+            node_ids[stage], found = self._stage(stage, rows)
+            joints += found
+            pending += [origin for joint in found for origin in joint.places.values()]
+        rows.edges += [_joined(joint, node_ids) for joint in joints]
+        nodes, edges, events = (
+            pl.concat(frames).unique(name, keep="first", maintain_order=True)
+            for frames, name in ((rows.nodes, "node_id"), (rows.edges, "edge_id"), (rows.events, "event_id"))
+        )
+        return History(node_ids[place], nodes, edges, events, self._n_commits, self.contents.n_parsed)
+
+    # --- one file ----------------------------------------------------------------------------------------------
+
+    def _walk(self, path: str, commit: str) -> tuple[Walk, Parsed]:
+        history = path_history(self._store, path, commit)
+        walk = Walk(history, self.contents)
+        parsed = walk.parsed(history.head) if history.head is not None else None
+        if grammar_of(path) is None or parsed is None:
+            raise NotFoundError(f"{path} is no file of a known language at {commit}.", "Check the path and the commit.")
+        return walk, parsed
+
+    def _stage(self, place: Place, rows: _Rows) -> tuple[str, list[_Joint]]:
+        """The element's life in one file: its last version there, and where what was new in the file had come from."""
+        walk, parsed = self._walk(place.path, place.commit)
+        if place.key not in parsed.by_key:
+            raise NotFoundError(
+                f"{place.path} has no {place.key.kind} {place.key.qualified_name} at {place.commit}.", "Check the name."
+            )
+        start = (str(walk.history.head), place.key)
+        for _ in range(MAX_ROUNDS):
+            found = walk.slice(start)
+            told = TracedFile(self._trace(_commits(walk, found)), place.path)
+            wrong = _wrong(walk, found, told)
+            if not wrong:
+                break
+            walk.known |= wrong
+        self._n_commits += len(walk.history.changes)
+        node_id = told.node_at(start, found)
+        chain = told.behind(node_id)
+        events = told.rows.events.filter(pl.col("node_id").is_in(chain))
+        joints = []
+        for sha, key in (version for version, origins in found.origins.items() if not origins):
+            born = told.by_version.get((sha, key))
+            if born in chain and (joint := self._elsewhere(walk, sha, key, str(born))):
+                joints.append(joint)
+                events = pl.concat([events.filter(pl.col("node_id") != born), joint.events])
+        edges = told.rows.edges.filter(pl.col("child_id").is_in(chain))
+        ends = edges["parent_id"].to_list()
+        rows.nodes.append(told.rows.nodes.filter(pl.col("node_id").is_in([*chain, *ends])))
+        rows.edges.append(edges)
+        rows.events.append(events)
+        return node_id, joints
+
+    def _elsewhere(self, walk: Walk, sha: str, key: Key, node_id: str) -> _Joint | None:
+        """Where in the other files that the commit changed the definition came from."""
+        path, blob = walk.history.path, walk.history.changes[sha].new_blob or ""
+        found = self.contents.parsed(blob, walk.grammar).by_key[key]
+        for parent in real_parents(self._store, [sha]).get(sha, []):
+            if sha in self._shallow:
+                return None
+            changes = tree_changes(self._store, parent, sha)
+            birth = Birth(path, self.contents.text(blob) or b"", found, changes)
+            chosen = [*suspects(self.contents, birth), *(change for change in changes if change.path == path)]
+            if len(chosen) < 2:
+                continue
+            before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
+            after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
+            told = self._trace([_Commit(parent, (), before), _Commit(sha, (parent,), after)])
+            edges = told.edges.filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
+            origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
+            if origins:
+                places = {row["node_id"]: Place(row["path"], parent, _key(row)) for row in origins}
+                events = told.events.filter(pl.col("node_id") == node_id)
+                return _Joint(edges, events, places)
+        return None
+
+    # --- what the trace is given -------------------------------------------------------------------------------
+
+    def _trace(self, commits: Sequence[_Commit]) -> Traced:
+        changes = [(commit.sha, path, *blobs) for commit in commits for path, blobs in commit.changes.items()]
+        grammars = {blob: grammar_of(path) or "" for _, path, *blobs in changes for blob in blobs if blob}
+        frame = pl.DataFrame(changes, schema=_CHANGES, orient="row")
+        return trace(self._repo_id, self._commit_rows(commits), frame, self.contents.definitions(grammars))
+
+    def _commit_rows(self, commits: Sequence[_Commit]) -> pl.DataFrame:
+        dates = pl.Datetime("us", "UTC")
+        return pl.DataFrame(
+            {
+                "sha": [commit.sha for commit in commits],
+                "position": pl.Series(range(len(commits)), dtype=pl.Int32),
+                "parents": pl.Series([list(commit.parents) for commit in commits], dtype=pl.List(pl.String)),
+                "first_parent_index": pl.Series([None] * len(commits), dtype=pl.Int32),
+                "committed_at": pl.Series([commit.committed_at * 1_000_000 for commit in commits]).cast(dates),
+                "authored_at": pl.Series([commit.authored_at * 1_000_000 for commit in commits]).cast(dates),
+                "is_shallow_boundary": [commit.sha in self._shallow for commit in commits],
+                "kind": "commit",
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Joint:
+    """What leads from a version that was new in its file to what it had been in others."""
+
+    edges: pl.DataFrame
+    events: pl.DataFrame
+    places: dict[str, Place]
+
+
+class TracedFile:
+    """The rows of a trace of one file, and the ways among them that matter to one element."""
+
+    def __init__(self, rows: Traced, path: str) -> None:
+        self.rows = rows
+        nodes = rows.nodes.filter(pl.col("path") == path).rows(named=True)
+        self.by_version = {(row["sha"], _key(row)): str(row["node_id"]) for row in nodes}
+        self.keys = {str(row["node_id"]): _key(row) for row in nodes}
+        self.parents: dict[str, list[str]] = {}
+        for child, parent in (
+            rows.edges.filter(pl.col("edge_type").is_in(FOLLOWED)).select("child_id", "parent_id").iter_rows()
+        ):
+            self.parents.setdefault(child, []).append(parent)
+
+    def node_at(self, version: Version, found: Slice) -> str:
+        """The version that stood at a commit: the one made there, or last before."""
+        sha, key = version
+        while (sha, key) not in self.by_version:
+            sha, key = (found.skipped[sha], key) if sha in found.skipped else found.origins[sha, key][0]
+        return self.by_version[sha, key]
+
+    def behind(self, node_id: str) -> set[str]:
+        """The version and all that it was before."""
+        chain, pending = set[str](), [node_id]
+        while pending:
+            if (node := pending.pop()) not in chain:
+                chain.add(node)
+                pending += self.parents.get(node, [])
+        return chain
+
+
+def _joined(joint: _Joint, node_ids: dict[Place, str]) -> pl.DataFrame:
+    """The edges of a joint, led to the versions that stood in the other files."""
+    parents = {node_id: node_ids[place] for node_id, place in joint.places.items() if place in node_ids}
+    edges = joint.edges.filter(pl.col("parent_id").is_in(list(parents)))
+    edges = edges.with_columns(pl.col("parent_id").replace_strict(parents, return_dtype=pl.String))
+    ids = [content_id(*row) for row in edges.select("child_id", "parent_id", "edge_type").iter_rows()]
+    return edges.with_columns(pl.Series("edge_id", ids, dtype=pl.String))
+
+
+def _wrong(walk: Walk, found: Slice, told: TracedFile) -> dict[Version, list[Version]]:
+    """The versions whose origins were not those that the trace says, with these."""
+    wrong = {}
+    for version, guessed in found.origins.items():
+        node_id = told.by_version.get(version)
+        if node_id is None or version in walk.known:
+            continue
+        keys = {told.keys[parent] for parent in told.parents.get(node_id, []) if parent in told.keys}
+        if keys != {key for _, key in guessed}:
+            wrong[version] = [
+                (parent, key)
+                for parent in walk.history.changes[version[0]].parents
+                if (parsed := walk.parsed(parent)) is not None
+                for key in keys
+                if key in parsed.by_key
+            ]
+    return wrong
+
+
+def _commits(walk: Walk, found: Slice) -> list[_Commit]:
+    changes, path = walk.history.changes, walk.history.path
+    return [
+        _Commit(
+            step.sha, step.parents, {path: (step.old_blob, step.new_blob)},
+            changes[step.sha].committed_at, changes[step.sha].authored_at,
+        )
+        for step in found.steps
+    ]  # fmt: skip
+
+
+def _key(row: dict[str, Any]) -> Key:
+    return Key(row["kind"], row["qualified_name"], row["duplicate_index"])

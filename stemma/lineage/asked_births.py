@@ -1,0 +1,87 @@
+"""Where an element that is new in its file may have come from: the other files that its commit changed.
+
+Which of their definitions it was is decided by the trace; the walk through one file's history lives in `asked_walk`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stemma.git.path_history import TreeChange
+from stemma.languages import grammar_of, language_of
+from stemma.lineage.asked_contents import Contents, Found
+
+MAX_READ = 4_000
+"""Files of one commit whose texts are looked at."""
+PER_KIND = 4
+MIN_LINE = 8  # characters: shorter lines (braces, `else {`) are everywhere
+MIN_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Birth:
+    """A definition that a commit brought into a file, and all that the commit changed, the file itself included."""
+
+    path: str
+    text: bytes
+    found: Found
+    changes: list[TreeChange]
+
+
+def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
+    """The changes that may hold its origin, or another that claims it: few enough to be parsed.
+
+    Files that left the same content, or the same name; then those whose old text shares most lines with the new file,
+    or with the definition itself and has lost them; and added files that also have them.
+    """
+    own = next(change for change in birth.changes if change.path == birth.path)
+    language = language_of(birth.path)
+    others = [change for change in birth.changes if change.path != birth.path and language_of(change.path) == language]
+    gone = [change for change in others if change.new_blob is None]
+    same = [change for change in gone if change.old_blob == own.new_blob]
+    if own.old_blob is None and same:
+        return _named_first(same, birth.path)[:PER_KIND]
+    others = _named_first(others, birth.path)[:MAX_READ]
+    contents.read([blob for change in others for blob in (change.old_blob, change.new_blob) if blob])
+    lines = _lines(birth.text[birth.found.start_byte : birth.found.end_byte])
+    whole = _lines(birth.text)
+    lost = {change: _lost(contents, change, lines) for change in others if change.old_blob}
+    kept = {change: _shared(contents, change.old_blob, whole) for change in gone}
+    rivals = {change: _shared(contents, change.new_blob, lines) for change in others if change.old_blob is None}
+    chosen = _named_first(gone, birth.path, only=True)[:PER_KIND]
+    for shares in (kept if own.old_blob is None else {}, lost, rivals):
+        best = sorted(shares, key=lambda change: (-shares[change], change.path))[:PER_KIND]
+        chosen += [change for change in best if shares[change] >= MIN_SHARE]
+    return list(dict.fromkeys(chosen))
+
+
+def is_readable(path: str) -> bool:
+    """Whether the path is of a language that is read."""
+    return grammar_of(path) is not None
+
+
+def _named_first(changes: list[TreeChange], path: str, *, only: bool = False) -> list[TreeChange]:
+    name = _name(path)
+    named = [change for change in changes if _name(change.path) == name]
+    return named if only else [*named, *(change for change in changes if _name(change.path) != name)]
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _lines(text: bytes) -> set[bytes]:
+    return {line for raw in text.splitlines() if len(line := raw.strip()) >= MIN_LINE}
+
+
+def _shared(contents: Contents, blob: str | None, lines: set[bytes]) -> float:
+    text = contents.text(blob) if blob else None
+    return len(lines & _lines(text)) / len(lines) if text and lines else 0.0
+
+
+def _lost(contents: Contents, change: TreeChange, lines: set[bytes]) -> float:
+    """Share of the lines that the old text had and the new one has no more."""
+    old = contents.text(change.old_blob) if change.old_blob else None
+    new = contents.text(change.new_blob) if change.new_blob else None
+    left = lines - _lines(new or b"")
+    return len(left & _lines(old or b"")) / len(lines) if lines else 0.0
