@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stemma.cli import show
-from stemma.config import load_settings
-from stemma.errors import ConfigError
+from stemma.config import Settings, load_settings
+from stemma.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
+    from stemma.git.checkouts import Place
     from stemma.lineage.answers import Answer, Kind, View
 
 FORMS = ("json", "dot", "mermaid", "prov", "openlineage", "html")
@@ -80,20 +81,45 @@ def lineage(
 
 
 def _ask(element: str, repo: str | None, view: View) -> Answer:
-    """The answer from the database; a file of a checkout means that path of the repository it is a checkout of."""
-    from stemma.git import registry
-    from stemma.git.checkouts import find_place, find_registered
-    from stemma.lineage.answers import from_database
-    from stemma.store import open_database
+    """The answer from the database; from git for a file of a checkout that the database knows nothing of."""
+    from stemma.git.checkouts import find_place
+    from stemma.lineage.git_answers import from_checkout
+    from stemma.store import embedded
 
     settings = load_settings()
     file, _, what = element.rpartition(":")
     place = find_place(Path(file)) if file and what and repo is None else None
+    if settings.database_url is None and not embedded.status(settings).is_created:
+        if place is None:
+            raise NotFoundError(
+                "Nothing has been read yet, so nothing is known by a name or id.",
+                "Give file:name or file:line of a git checkout, or run `stemma repo add` and `stemma run`.",
+            )
+        return from_checkout(settings, place, what, view, why="Nothing has been registered.")
+    return _ask_database(settings, element, repo, view, place)
+
+
+def _ask_database(settings: Settings, element: str, repo: str | None, view: View, place: Place | None) -> Answer:
+    from stemma.git import registry
+    from stemma.git.checkouts import find_registered
+    from stemma.lineage.answers import from_database
+    from stemma.lineage.git_answers import from_checkout
+    from stemma.store import open_database
+
+    what = element.rpartition(":")[2]
     with open_database(settings) as database:
-        if place is not None and (known := find_registered(database, settings, place.root)):
-            return from_database(database, f"{place.path}:{what}", known.repo_id, view)
-        repo_id = registry.find(database, repo, settings).repo_id if repo else None
-        return from_database(database, element, repo_id, view)
+        if place is None:
+            repo_id = registry.find(database, repo, settings).repo_id if repo else None
+            return from_database(database, element, repo_id, view)
+        registered = find_registered(database, settings, place.root)
+        if registered is not None:
+            try:
+                return from_database(database, f"{place.path}:{what}", registered.repo_id, view)
+            except NotFoundError:
+                why = f"{registered.name} as it was read last does not hold it."
+        else:
+            why = "This checkout is not registered."
+    return from_checkout(settings, place, what, view, why=why)
 
 
 def _print_graph(answer: Answer, form: str) -> None:

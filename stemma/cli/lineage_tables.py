@@ -12,8 +12,8 @@ from rich.text import Text
 
 from stemma.cli import show
 from stemma.lineage.answers import Answer
-from stemma.lineage.graph import SUCCESSION
-from stemma.lineage.timeline import KINDS, timeline
+from stemma.lineage.graph import SAME_ELEMENT, SUCCESSION
+from stemma.lineage.timeline import KINDS, timeline, told_change
 
 ID_DIGITS = 10
 SHOWN_RELATIVES = 5
@@ -70,8 +70,7 @@ def show_answer(answer: Answer) -> None:
 def _show_timeline(answer: Answer) -> None:
     rows = timeline(answer.graph, answer.own)
     for element in answer.elements[:SHOWN_RELATIVES]:
-        state = "" if element["is_live"] is None else "stands at the head" if element["is_live"] else "gone"
-        title = f"  {element['kind']}, {element['language']}; {state}" if state else f"  {element['kind']}"
+        title = f"  {element['kind']}, {element['language']}; {_state(answer, element)}"
         place = f"{element['repository']} {element['path']}:{element['qualified_name']}"
         show.console.print(Text.assemble((show.plain(place), "bold"), (title, "dim")), soft_wrap=True)
     if len(answer.elements) > SHOWN_RELATIVES:
@@ -103,6 +102,14 @@ def _show_timeline(answer: Answer) -> None:
     _show_related(answer)
 
 
+def _state(answer: Answer, element: dict[str, Any]) -> str:
+    if element["is_live"]:
+        return "stands at the head"
+    later = answer.graph.nodes.filter("is_live", pl.col("node_id").is_in(answer.own.implode()))
+    names = [show.plain(f"{path}:{name}") for path, name in later.select("path", "qualified_name").iter_rows()]
+    return f"goes on as {', '.join(names[:SHOWN_RELATIVES])}" if names and len(answer.elements) == 1 else "gone"
+
+
 def _happened(row: dict[str, Any], *, with_subject: bool) -> Text:
     """The kinds of one commit, and below them from what to what; the commit's subject where it has no column."""
     text = Text()
@@ -111,21 +118,11 @@ def _happened(row: dict[str, Any], *, with_subject: bool) -> Text:
     if row["similarity"] is not None and row["similarity"] < 1:
         text.append(f" ({row['similarity']:.0%} alike)", "dim")
     for change in row["changes"]:
-        if told := _change(change):
-            text.append(f"\n{told}", "dim")
+        if told := told_change(change):
+            text.append(f"\n{show.plain(told)}", "dim")
     if with_subject and row["subject"]:
         text.append(f"\n{show.cell(row['subject'])}", "dim italic")
     return text
-
-
-def _change(change: dict[str, Any]) -> str:
-    part = f"{change['part'].replace('_', ' ')}: " if change["part"] else ""
-    before, after = (show.cell(change[end]) if change[end] not in (None, "") else None for end in ("from", "to"))
-    if before is None and after is None:
-        return "" if change["part"] is None else change["part"].replace("_", " ")
-    if after is None and not change["part"]:
-        return f"from {before}"
-    return f"{part}{before or 'nothing'} → {after or 'nothing'}"
 
 
 def _origin(row: dict[str, Any]) -> str:
@@ -146,8 +143,8 @@ def _related(answer: Answer) -> pl.DataFrame:
     for direction, mine, other in (("came from", "child_id", "parent_id"), ("went into", "parent_id", "child_id")):
         side = edges.filter(pl.col(mine).is_in(own), ~pl.col(other).is_in(own))
         is_successor = pl.col("edge_type").is_in(SUCCESSION)
-        if direction == "went into":
-            side = side.filter(~is_successor)
+        if direction == "went into":  # a version of the same element that is not its own: a branch that led nowhere
+            side = side.filter(~is_successor, ~pl.col("edge_type").is_in(SAME_ELEMENT))
         told = pl.when(is_successor).then(pl.lit("replaced by")).otherwise(pl.lit(direction))
         sides.append(side.select(told.alias("relation"), "edge_type", "weight", pl.col(other).alias("node_id")))
     found = pl.concat(sides).join(named, on="node_id").sort("relation", "occurred_at", "repository", "path")

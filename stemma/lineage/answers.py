@@ -18,7 +18,7 @@ from stemma.lineage.graph import Graph
 from stemma.store.postgres import Database
 
 Kind = Literal["timeline", "family", "ancestors", "descendants", "path"]
-_ELEMENT = (
+ELEMENT = (
     "repository",
     "path",
     "qualified_name",
@@ -82,7 +82,7 @@ def from_database(db: Database, reference: str, repo_id: str | None, view: View)
     """
     meant = queries.resolve(db, reference, repo_id)
     ids = meant["node_id"].to_list()
-    elements = meant.select(_ELEMENT).to_dicts()
+    elements = meant.select(ELEMENT).to_dicts()
     walked = None
     if view.kind == "timeline":
         graph, own = queries.life(db, ids, max_nodes=view.max_nodes)

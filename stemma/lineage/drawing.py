@@ -20,6 +20,7 @@ LEVEL = 38  # of a lane's marks below its top, where its name stands
 AXIS = 26
 GAP_PER_DECADE = 16  # pixels more for every tenfold of the days between two commits
 TICK_ROOM = 96
+BOW = 26
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,15 @@ class Layout:
     spots: dict[str, Spot]
     ends: list[tuple[str, Spot]]
     ticks: list[tuple[int, str]]
+
+    def curve(self, a: Spot, b: Spot) -> str:
+        """The path of an edge: straight along a lane, in a bow over marks between, bent from lane to lane."""
+        if a.lane != b.lane:
+            middle = (a.x + b.x) // 2
+            return f"M{a.x} {a.y}C{middle} {a.y} {middle} {b.y} {b.x} {b.y}"
+        if not any(min(a.x, b.x) < spot.x < max(a.x, b.x) for spot in self.spots.values() if spot.lane == a.lane):
+            return f"M{a.x} {a.y}L{b.x} {b.y}"
+        return f"M{a.x} {a.y}C{a.x + BOW} {a.y - BOW} {b.x - BOW} {b.y - BOW} {b.x} {b.y}"
 
 
 def nearest(graph: Graph, most: int) -> Graph:
@@ -104,14 +114,14 @@ def _columns(nodes: list[dict[str, Any]], removals: list[dict[str, Any]]) -> _Co
     timed = []
     for place, (repo, _, moment, sha) in enumerate(ordered):
         latest[repo] = max(moment, latest.get(repo, moment))
-        timed.append((latest[repo], place, moment, repo, sha))
+        timed.append((latest[repo], place, repo, sha))
     columns: _Columns = {}
     x, before = MARGIN, None
-    for when, _, moment, repo, sha in sorted(timed):
+    for when, _, repo, sha in sorted(timed):
         if before is not None:
             days = (when - before).total_seconds() / 86_400
             x += COLUMN + round(GAP_PER_DECADE * math.log10(1 + days))
-        columns[repo, sha] = (x, moment)
+        columns[repo, sha] = (x, when)
         before = when
     return columns
 

@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from stemma.lineage.answers import Answer
-from stemma.lineage.drawing import Layout, Spot, lay_out, nearest
+from stemma.lineage.drawing import Layout, lay_out, nearest
 from stemma.lineage.export.labels import edge_types, kinds_of, readable, told
 from stemma.lineage.graph import SUCCESSION, Graph
-from stemma.lineage.timeline import KINDS, timeline
+from stemma.lineage.timeline import KINDS, timeline, told_change
 
 MAX_DRAWN = 400
 MAX_ROWS = 1_000
@@ -165,10 +165,11 @@ def _edges(graph: Graph, layout: Layout) -> Iterator[str]:
     for (child, parent), types in edge_types(graph).items():
         a, b = layout.spots[parent], layout.spots[child]
         words = ", ".join(edge_type.replace("_", " ") for edge_type in types)
-        yield f'<path class="edge {_edge_group(types)}" d="{_curve(a, b)}" data-child="{child}" data-parent="{parent}">'
-        yield f"<title>{_text(words)}</title></path>"
+        yield f'<path class="edge {_edge_group(types)}" d="{layout.curve(a, b)}" data-child="{child}" '
+        yield f'data-parent="{parent}"><title>{_text(words)}</title></path>'
     for node, end in layout.ends:
-        yield f'<path class="edge end" d="{_curve(layout.spots[node], end)}" data-child="{node}" data-parent="{node}"/>'
+        line = layout.curve(layout.spots[node], end)
+        yield f'<path class="edge end" d="{line}" data-child="{node}" data-parent="{node}"/>'
         yield f'<path class="removed" transform="translate({end.x} {end.y})" d="M-5-5 5 5M-5 5 5-5">'
         yield "<title>removed</title></path>"
 
@@ -179,14 +180,6 @@ def _edge_group(types: Iterable[str]) -> str:
     if {"copied_from", "forked_from", "extracted_from"} & set(types):
         return "joined"
     return "moved" if {"renamed_from", "moved_from"} & set(types) else "same"
-
-
-def _curve(a: Spot, b: Spot) -> str:
-    if a.y == b.y:
-        bow = -14 if abs(b.x - a.x) < 1 else 0
-        return f"M{a.x} {a.y}Q{(a.x + b.x) // 2} {a.y + bow} {b.x} {b.y}"
-    middle = (a.x + b.x) // 2
-    return f"M{a.x} {a.y}C{middle} {a.y} {middle} {b.y} {b.x} {b.y}"
 
 
 def _versions(graph: Graph, layout: Layout, kinds: dict[str, list[str]]) -> Iterator[str]:
@@ -219,12 +212,12 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
             f'<span class="kind {_badge(kind)}">{_text(KINDS.get(kind, kind))}</span>' for kind in row["kinds"]
         )
         changes = "".join(
-            f'<br><span class="soft">{_text(words)}</span>' for words in map(_change, row["changes"]) if words
+            f'<br><span class="soft">{_text(words)}</span>' for words in map(told_change, row["changes"]) if words
         )
         written = f'<br><span class="soft">{_text(_ORIGINS.get(row["origin"], ""))} {_text(row["agent"] or "")}</span>'
         yield f'<tr data-node="{row["node_id"]}"><td class="date">{row["occurred_at"]:%Y-%m-%d}</td>'
         yield f'<td class="commit mono">{row["sha"][:10]}</td><td class="what">{kinds}{changes}</td>'
-        yield f'<td class="where">{_text(row["path"])}:{_text(row["qualified_name"])}</td>'
+        yield f'<td class="where">{_breakable(row["path"])}:<wbr>{_breakable(row["qualified_name"])}</td>'
         yield f'<td class="author">{_text(row["author_name"])}{written if row["origin"] else ""}</td>'
         yield f'<td class="subject">{_text(row["subject"])}</td></tr>'
     yield "</tbody></table></div>"
@@ -234,14 +227,6 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _badge(kind: str) -> str:
     return "ended" if kind == "removed" else _GROUP.get(kind, "quiet")
-
-
-def _change(change: dict[str, Any]) -> str:
-    part = f"{change['part'].replace('_', ' ')}: " if change["part"] else ""
-    before, after = change["from"], change["to"]
-    if before is None and after is None:
-        return ""
-    return f"from {before}" if after is None and not part else f"{part}{before or 'nothing'} → {after or 'nothing'}"
 
 
 def _data(graph: Graph) -> str:
@@ -280,6 +265,11 @@ def _facts(node: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
     )
     shown = [[term, readable(value, 500)] for term, value in facts if value]
     return {"title": readable(f"{node['qualified_name']} {node['occurred_at']:%Y-%m-%d}"), "facts": shown}
+
+
+def _breakable(text: str) -> str:
+    """A path or name that may go on on the next line after its parts."""
+    return _text(text).replace("/", "/<wbr>").replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def _text(text: str | None) -> str:

@@ -6,8 +6,8 @@ Which versions and events there are is read in `queries` or `asked`; how the row
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping
+from itertools import takewhile, zip_longest
 from typing import Any
 
 import polars as pl
@@ -36,6 +36,8 @@ KINDS = {
     "removed": "removed",
 }
 """Types of event, the weightiest first, and what people are told of them."""
+
+LONG = 60  # characters of a text from which only what differs is told
 
 # Edges that tell what an event came from, where its own detail does not.
 _EDGE_OF = {
@@ -136,6 +138,38 @@ def _changes(
         for edge in parents.get(node["node_id"], []):
             if edge["edge_type"] == _EDGE_OF.get(kind) and (parent := nodes.get(edge["parent_id"])):
                 yield {"kind": kind, "part": None, "from": named(parent, beside=node), "to": None}
+
+
+def told_change(change: Mapping[str, Any]) -> str:
+    """A change in words, as `one → uno`; of long texts the part that differs. Empty where the kind says it all."""
+    before, after, part = change["from"], change["to"], change["part"]
+    if not before and not after:
+        return part.replace("_", " ") if part and part not in ("documentation", "declaration") else ""
+    if after is None and part is None:
+        return f"from {before}"
+    before, after = _apart(str(before or ""), str(after or ""))
+    name = f"{part.replace('_', ' ')}: " if part else ""
+    return f"{name}{before or 'nothing'} → {after or 'nothing'}"
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Two texts without the words that both begin or end with, where they are long."""
+    if max(len(before), len(after)) <= LONG:
+        return before, after
+    old, new = before.split(), after.split()
+    begin = _n_alike(old, new)
+    end = _n_alike(old[begin:][::-1], new[begin:][::-1])
+
+    def middle(words: list[str]) -> str:
+        kept = words[begin : len(words) - end]
+        return " ".join(["…"] * bool(begin) + kept + ["…"] * bool(end)) if kept else ""
+
+    return middle(old), middle(new)
+
+
+def _n_alike(old: list[str], new: list[str]) -> int:
+    """With how many equal words the two begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def named(node: dict[str, Any], *, beside: dict[str, Any] | None = None) -> str:
