@@ -17,7 +17,7 @@ from dagster import (
     load_assets_from_modules,
 )
 
-from assets import dbt, embedding, feedback, ingestion, lineage, marts, matching, validation
+from assets import attribution, dbt, embedding, feedback, ingestion, lineage, marts, matching, validation
 from assets.checks import all_checks
 from orchestration.jobs import EVENTS, INGEST, JOBS, MAIN
 from orchestration.resources import resources
@@ -26,7 +26,7 @@ from sensors.ended_runs import ended_runs_sensors
 from sensors.new_commits import new_commits_sensor
 from sensors.new_events import new_events_sensor
 
-ROOMS = [ingestion, embedding, matching, validation, lineage, feedback, dbt, marts]
+ROOMS = [ingestion, embedding, matching, validation, lineage, attribution, feedback, dbt, marts]
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> Definitions:

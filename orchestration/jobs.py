@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import AssetSelection, define_asset_job
 
 EVENT_ASSETS = AssetSelection.assets("agent_events", "rejected_events")
-OF_ALL_REPOSITORIES = AssetSelection.assets("event_archives")
+OF_ALL_REPOSITORIES = AssetSelection.assets("event_archives", "agent_edits")
 BY_REPOSITORY = AssetSelection.groups("ingestion", "lineage", "feedback") - EVENT_ASSETS - OF_ALL_REPOSITORIES
 
 # From git to answers: every asset but the events, which are cut by day and not by repository.

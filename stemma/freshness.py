@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from stemma.attribution import edits, origins, statements
 from stemma.config import Settings
 from stemma.embed import open_embedder
 from stemma.errors import SourceError
@@ -35,7 +36,9 @@ def current_inputs(
     A repository that cannot be reached gets a state that never equals an earlier one, so that the run names it.
     """
     # What reads a repository apart from the others is part of its own state: a run over some brings only those up.
-    readers = f"{outcomes.VERSION} {settings.max_file_bytes} {settings.parse_timeout_s}"
+    readers = (
+        f"{outcomes.VERSION} {edits.VERSION} {origins.VERSION} {settings.max_file_bytes} {settings.parse_timeout_s}"
+    )
     states = {
         "stemma": version("codestemma"),
         "registered": content_id(*sorted(registry.list_repositories(db)["repo_id"])),
@@ -47,7 +50,7 @@ def current_inputs(
     }
     for repository in repositories:
         try:
-            state = f"{head_state(db, settings, repository)} {readers}"
+            state = f"{head_state(db, settings, repository)} {statements.state(repository)} {readers}"
         except SourceError as error:
             state = f"{UNREADABLE}: {error.problem}"
         states[repository_key(repository.name)] = state
@@ -63,7 +66,7 @@ def store_states(settings: Settings, db: Database) -> dict[str, str]:
     """What a run itself changes: read them again when it has ended."""
     vectors = settings.qdrant_url or (settings.data_dir / "vectors").exists()
     return {
-        "spool": f"{spool.pending(settings, db)} bytes waiting",
+        "spool": f"{spool.pending(settings, db)} bytes waiting after {spool.n_read_lines(db)} lines",
         "marts": "there" if marts.path(settings).exists() else "absent",
         "vectors": "there" if vectors else "absent",
         "index": "there" if index.path_of(settings).exists() else "absent",

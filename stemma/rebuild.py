@@ -17,7 +17,10 @@ from stemma.store.postgres import Database
 from stemma.store.vectors import drop_vectors
 
 # In this order: a blob is named by file_changes and files, which go first for the chosen repositories.
-_OF_REPOSITORIES = ("outcomes", "lineage_edges", "lineage_events", "lineage_nodes", "lineage_progress", "occurrences")
+_OF_REPOSITORIES = (
+    *("lives", "outcomes", "origin_spans", "origins", "origin_progress", "attributions"),
+    *("lineage_edges", "lineage_events", "lineage_nodes", "lineage_progress", "occurrences"),
+)
 
 
 def forget_vectors(db: Database, settings: Settings) -> None:
@@ -56,6 +59,8 @@ def forget_derived(db: Database, repositories: Sequence[Repository]) -> None:
         transaction.execute(f"DELETE FROM stemma.matches WHERE pattern_a IN ({patterns}) OR pattern_b IN ({patterns})")
         for table in _OF_REPOSITORIES:
             transaction.execute(f"DELETE FROM stemma.{table} WHERE repo_id IN ({mine})")
+        # Made of agent events, which stay: where one was made is seen in what is left of it, so all are read again.
+        transaction.execute("DELETE FROM stemma.agent_edits")
         transaction.execute(f"CREATE TEMPORARY TABLE old_contents ON COMMIT DROP AS {contents}")
         for table in ("snippets", "blobs"):
             transaction.execute(f"DELETE FROM stemma.{table} WHERE blob_oid IN (SELECT * FROM old_contents)")

@@ -79,6 +79,18 @@ def update_attributions(db: Database, repo: Repository) -> StatementCounts:
     return StatementCounts(n_statements, n_retired, n_unreadable)
 
 
+def state(repo: Repository) -> str:
+    """Changes whenever a note or a record outside of history does; a few milliseconds."""
+    if repo.kind != GIT:
+        return ""
+    notes = command.run(repo.git_dir, "rev-parse", "--verify", "--quiet", git_ai.REF).output.strip()
+    try:
+        found = (repo.path / agent_trace.FILE).lstat()
+    except OSError:
+        return notes
+    return f"{notes} {found.st_size} {found.st_mtime_ns}"
+
+
 def _parts(items: list[str], size: int) -> Iterator[list[str]]:
     yield from (items[at : at + size] for at in range(0, len(items), size))
 

@@ -95,6 +95,11 @@ def pending(settings: Settings, db: Database) -> int:
     return sum(spool_files.unread_bytes(status, noted.get(name)) for name, status in files.items())
 
 
+def n_read_lines(db: Database) -> int:
+    """Lines of the spool that were ever read: grows with every event, whoever read it."""
+    return int(db.read("SELECT coalesce(sum(read_lines), 0)::bigint AS n FROM stemma.spool_files")["n"].item())
+
+
 def ingest_spool(db: Database, settings: Settings) -> dict[str, int]:
     """Read all that waits in the spool; what a line held and how far the file was read are committed together.
 
