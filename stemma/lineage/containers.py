@@ -23,8 +23,8 @@ def renamed_files(
 ) -> pl.DataFrame:
     """Files that a commit removed, each with the added file that it became: problem, old_path, new_path, share.
 
-    The share is that of the tokens whose normal form both have, of the larger file, or the likeness of their windows and words.
-    One to one; equal shares go to the same file name, then by path.
+    The share is that of the tokens whose normal form both have, of the larger file, or the likeness of their windows
+    and words. One to one; equal shares go to the same file name, then by path.
 
     Args:
         files: problem, path, is_added, of every file that a commit added or removed.
@@ -83,7 +83,8 @@ def _votes(left: pl.DataFrame, right: pl.DataFrame, holder: str) -> pl.DataFrame
 
 
 def _alike(contents: Contents, left: pl.DataFrame, right: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
-    """Likeness (mean Dice of the windows and of the words of what stands at top level) of files of one name, few files, or some votes."""
+    """Likeness of files of one name, of few files, or with some votes: the mean Dice of the windows and of the words of
+    what stands at top level."""
     old, new = (side.select("problem", "path", "stem").unique(maintain_order=True) for side in (left, right))
     few = old.group_by("problem").len("n").join(new.group_by("problem").len("n_new"), on="problem")
     few = few.filter(pl.col("n").cast(pl.Int64) * pl.col("n_new") <= GROUP_PAIRS // 25).select("problem")

@@ -237,6 +237,30 @@ _LAND_ALL = (
 )
 
 
+# Where a merge puts one version in the place of another of equal text, what stood on the chain stands on: the
+# occurrence is cut in two there, so that every version that stood has its own.
+_CUT = (
+    "o.repo_id = n.repo_id AND o.path = n.path AND o.kind = n.kind AND o.qualified_name = n.qualified_name "
+    "AND o.duplicate_index = n.duplicate_index AND o.valid_from < w.first_parent_index "
+    "AND (o.valid_to IS NULL OR o.valid_to > w.first_parent_index)"
+)
+_OPEN_OCCURRENCES = (
+    "INSERT INTO stemma.occurrences (repo_id, path, qualified_name, kind, duplicate_index, valid_from, valid_to, "
+    "valid_from_sha, valid_to_sha, language, category, blob_oid, ordinal, exact_hash, pattern_id) "
+    "SELECT o.repo_id, o.path, o.qualified_name, o.kind, o.duplicate_index, w.first_parent_index, o.valid_to, c.sha, "
+    "o.valid_to_sha, o.language, o.category, n.blob_oid, n.ordinal, o.exact_hash, o.pattern_id "
+    "FROM {name} w JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c "
+    "  ON c.repo_id = n.repo_id AND c.first_parent_index = w.first_parent_index "
+    f"JOIN stemma.occurrences o ON {_CUT} WHERE w.is_kept_text AND n.repo_id = $1 ON CONFLICT DO NOTHING"
+)
+_END_OCCURRENCES = (
+    "UPDATE stemma.occurrences o SET valid_to = w.first_parent_index, valid_to_sha = c.sha "
+    "FROM {name} w JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c "
+    "  ON c.repo_id = n.repo_id AND c.first_parent_index = w.first_parent_index "
+    f"WHERE {_CUT} AND w.is_kept_text AND n.repo_id = $1"
+)
+
+
 class _Writer:
     """Writes a run's batches; knows what the whole run has to be told at its end."""
 
@@ -250,7 +274,7 @@ class _Writer:
         """From here on until `close`, what this run writes may hang on commits that no later look would miss."""
         with self._db.transaction() as transaction:
             at = chain.lock(transaction, self._plan.repo_id, STEP)
-            if at.version == VERSION or at.index < 0:
+            if at.version == VERSION:
                 _move(transaction, self._plan.repo_id, UNFINISHED, at.index if at.sha else None, at.sha)
 
     def write(self, traced: Traced) -> None:
@@ -261,7 +285,7 @@ class _Writer:
         ).select("sha")
         if plan.is_chain_new:
             landed = traced.nodes.select("node_id", "first_parent_index").drop_nulls()
-            self._landed += [landed, traced.landings]
+            self._landed += [landed, traced.landings.select(landed.columns)]
         with self._db.transaction() as transaction:
             if self._is_void(transaction):
                 return
@@ -300,7 +324,10 @@ class _Writer:
             edges = edges.join(nodes.select(child_id="node_id"), on="child_id", how="semi")
         tables = ((lineage_nodes, nodes), (lineage_edges, edges), (lineage_events, events))
         written = [transaction.insert(table, rows, "nothing") for table, rows in tables]
-        if not traced.landings.is_empty() and not self._plan.is_chain_new:
+        if not traced.landings.is_empty():
             with transaction.staged("landed_nodes", traced.landings) as name:
-                transaction.execute(_LAND.format(name=name))
+                if not self._plan.is_chain_new:
+                    transaction.execute(_LAND.format(name=name))
+                for statement in (_OPEN_OCCURRENCES, _END_OCCURRENCES):
+                    transaction.execute(statement.format(name=name), [self._plan.repo_id])
         return written

@@ -6,12 +6,15 @@ split) is found in `parts`.
 Edges of a pair: `modified_from` when its text or documentation changed by more than its own name, `renamed_from` when
 its name or the name of what holds it did, `moved_from` when it stands in another file or another holder, `derived_from`
 when none of these (only its place among definitions of equal name, or it came back as it was). To a version of a
-merge's other parents there is one `merged_from`. Events, several per version and commit:
+merge's other parents there is one `merged_from`, and to all of them where the text is that of one.
+
+Events, several per version and commit:
     introduced, observed (detail boundary: shallow, snapshot or unreadable), revived: its birth
     body_changed: body; detail similarity. signature_changed: detail parts (parameters, return_type, modifiers,
     annotations, raises, declaration: the rest of the head), from and to, one entry a part
     documentation_changed: detail parts (documentation, comments). formatting_changed: layout alone
     renamed: detail from, to, scope (own or container). moved_within_file, moved_across_files, file_renamed: from, to
+    merged: a merge's version, that came on several lines; with no other event where its text is that of one of them
     deprecated: the mark of deprecation appeared. removed: nothing that the commit holds follows it
 """
 
@@ -108,6 +111,7 @@ def _differs(column: str) -> pl.Expr:
 
 def edges(pairs: pl.DataFrame) -> pl.DataFrame:
     """child, parent (numbers), edge_type, weight, confidence, evidence of compared pairs (with `is_first`)."""
+    pairs = pairs.with_columns(is_first=pl.col("is_first") & ~pl.col("is_kept_text"))
     is_moved = pl.col("is_path") | pl.col("is_holder_changed")
     is_modified = pl.any_horizontal("is_body", "is_signature", "is_doc", "is_comments", "is_layout")
     is_renamed = pl.col("is_renamed") | pl.col("is_container_renamed")
@@ -134,7 +138,8 @@ def edges(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def events(pairs: pl.DataFrame) -> pl.DataFrame:
     """`EVENT` of compared pairs: what happened to the child."""
-    first = pairs.filter("is_first")
+    of_child = pairs.filter("is_first")
+    first = of_child.filter(~pl.col("is_kept_text"))
     is_marked = pl.col("is_deprecated") & ~pl.col("is_deprecated_parent")
     signature = pl.struct("parts", "from", "to")
     doc_parts = pl.concat_list(

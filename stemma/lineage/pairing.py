@@ -4,7 +4,7 @@ What a pair is then called, and what stands behind it, is told in `kinds`; files
 whole are found in `containers`, likeness in `likeness`.
 
 Inside a commit the strongest evidence goes first, and who is paired leaves the field: the same place (path, kind,
-qualified name; overloads by text, parameters and likeness, never by their order alone), the same place in a file,
+qualified name; overloads by parameters, text and likeness, never by their order alone), the same place in a file,
 class or module that was renamed or moved as a whole, the same text, the same normal form, and at last likeness of
 body, declaration and neighbours. Candidates of equal key are paired in source order, with a confidence of one over the
 larger side: five equal getters that move together are right as a group and a guess one by one. Among scored
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from stemma.lineage import overloads
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
 from stemma.lineage.likeness import SIDE, scored
@@ -146,7 +147,8 @@ def matched(stage: Stage, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFra
 
 
 def same_place(contents: Contents, unpaired: Unpaired, calibration: Calibration) -> None:
-    """Pair what stands where the other stood; among overloads by text, then by likeness."""
+    """Pair what stands where the other stood; overloads by the types of their parameters, whatever their bodies do,
+    and those whose types are gone with those whose types are new, by text, then by likeness."""
     if unpaired.is_done:
         return
     key = ["problem", *PLACE]
@@ -159,9 +161,14 @@ def same_place(contents: Contents, unpaired: Unpaired, calibration: Calibration)
     unpaired.settle(matched(Stage("same_place", PLACE), *ends))
     if several.is_empty():
         return
-    for text in ("exact_hash", "pattern_id"):
+    ends = (unpaired.left.join(several, on=key, how="semi"), unpaired.right.join(several, on=key, how="semi"))
+    for stage in (Stage("same_text", (*PLACE, "types", "exact_hash")), Stage("same_place", (*PLACE, "types"))):
+        typed = [overloads.with_types(contents, end).filter(pl.col("types").is_not_null()) for end in ends]
+        unpaired.settle(matched(stage, typed[0], typed[1]))
         ends = (unpaired.left.join(several, on=key, how="semi"), unpaired.right.join(several, on=key, how="semi"))
+    for text in ("exact_hash", "pattern_id"):
         unpaired.settle(matched(Stage("same_text", (*PLACE, text)), *ends))
+        ends = (unpaired.left.join(several, on=key, how="semi"), unpaired.right.join(several, on=key, how="semi"))
     small = several.filter(pl.col("n_left") * pl.col("n_right") <= GROUP_PAIRS).select(key)
     ends = (unpaired.left.join(small, on=key, how="semi"), unpaired.right.join(small, on=key, how="semi"))
     candidates = ends[0].select(*key, parent="node").join(ends[1].select(*key, child="node"), on=key)

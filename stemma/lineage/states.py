@@ -1,183 +1,24 @@
 """The state of every file at every commit of the graph: which version of each element stands where, on which branch.
 
-What a commit ended and began comes out as columns; who followed whom is told in `pairing`, what to call it in `kinds`.
+What a commit ended and began comes out as `changed.Changed`; who followed whom is told in `assignment`, what to call it
+in `kinds`.
 
 Each branch tip that still has children to come holds one dict, path to `FileVersion`; the last child takes it over,
-others copy it. An element is the same version as long as its place (kind, qualified name, duplicate index) and its text
-and documentation are; `gone` and `removed` remember, along first parents, what has stood and what was taken away. A
-node that stood on a line of first parents and left it never comes back to it: its text does, as another version. So
-every node stands on that line for one span of commits, which is what an occurrence is.
+others copy it. An element is the same version as long as its place (kind, qualified name, duplicate index), its text
+and its documentation are. A merge takes each file that has the content of one parent from that parent, as git's own
+simplification of histories does; in the others it takes of each element the version that all parents' versions led
+to, where it has that text, and makes a new one where they came on different lines or the text is new. A node that
+stood on a line of first parents and left it never comes back to it: its text does, as another version. So every node
+stands on that line for one span of commits, which is what an occurrence is.
 """
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 
-import polars as pl
-
-Gone = tuple["Gone", list[int]] | None  # nodes that left the path, the latest first
-NO_NODE = -1
-
-
-class Outline:
-    """One file content: of each definition its place, and its place with its text, as numbers."""
-
-    __slots__ = ("__weakref__", "_index", "blob", "keys", "parents", "places")
-
-    def __init__(self, blob: int, keys: list[int], places: list[int], parents: list[int | None]) -> None:
-        self.blob, self.keys, self.places, self.parents = blob, keys, places, parents
-        self._index: dict[int, int] | None = None
-
-    @property
-    def index(self) -> dict[int, int]:
-        if self._index is None:
-            self._index = {key: ordinal for ordinal, key in enumerate(self.keys)}
-        return self._index
-
-
-NOTHING = Outline(-1, [], [], [])
-
-
-class FileVersion:
-    """A path at a commit: the node of each definition; `is_there` is false after the file was removed."""
-
-    __slots__ = ("gone", "is_there", "is_unread", "nodes", "outline", "removed")
-
-    def __init__(
-        self,
-        outline: Outline,
-        nodes: list[int],
-        gone: Gone,
-        removed: dict[int, int],
-        *,
-        is_there: bool = True,
-        is_unread: bool = False,
-    ) -> None:
-        self.outline, self.nodes, self.gone, self.removed = outline, nodes, gone, removed
-        self.is_there, self.is_unread = is_there, is_unread
-
-    def has_stood(self, node: int) -> bool:
-        """Whether the node left this path earlier on this line of first parents."""
-        gone = self.gone
-        while gone is not None:
-            if node in gone[1]:
-                return True
-            gone = gone[0]
-        return False
-
-
-ABSENT = FileVersion(NOTHING, [], None, {}, is_there=False)
-State = dict[int, FileVersion]
-
-
-@dataclass
-class Nodes:
-    """Every version made so far, by number: the commit, path, content and definition it was made at."""
-
-    commit: array[int] = field(default_factory=lambda: array("i"))
-    path: array[int] = field(default_factory=lambda: array("i"))
-    blob: array[int] = field(default_factory=lambda: array("i"))
-    ordinal: array[int] = field(default_factory=lambda: array("i"))
-
-    def add(self, commit: int, path: int, blob: int, ordinals: Sequence[int]) -> range:
-        first = len(self.commit)
-        n = len(ordinals)
-        self.commit.extend([commit] * n)
-        self.path.extend([path] * n)
-        self.blob.extend([blob] * n)
-        self.ordinal.extend(ordinals)
-        return range(first, first + n)
-
-
-@dataclass
-class Changed:
-    """What commits did, as lists of equal length per group; `side` is the place of a parent among the parents, from 0.
-
-    begun: versions made. `tomb` is the version last removed from that place (or none); `is_unknown`: the content
-    before could not be read; `before` and `after` stand next to it in the file. ended: versions of a parent that a
-    commit does not have any more; `is_taken`: another parent had removed them already, or (sides from 1 on) it says
-    nothing of a removal. landed: versions that came to stand on HEAD's first-parent chain. moved: versions that
-    changed places with others around them, text unchanged.
-    files: paths added to or removed from the first parent's.
-    """
-
-    begun_commit: list[int] = field(default_factory=list)
-    begun_node: list[int] = field(default_factory=list)
-    begun_tomb: list[int] = field(default_factory=list)
-    begun_unknown: list[bool] = field(default_factory=list)
-    begun_before: list[int] = field(default_factory=list)
-    begun_after: list[int] = field(default_factory=list)
-    ended_commit: list[int] = field(default_factory=list)
-    ended_side: list[int] = field(default_factory=list)
-    ended_node: list[int] = field(default_factory=list)
-    ended_taken: list[bool] = field(default_factory=list)
-    ended_before: list[int] = field(default_factory=list)
-    ended_after: list[int] = field(default_factory=list)
-    landed_commit: list[int] = field(default_factory=list)
-    landed_node: list[int] = field(default_factory=list)
-    moved_commit: list[int] = field(default_factory=list)
-    moved_node: list[int] = field(default_factory=list)
-    moved_from: list[int] = field(default_factory=list)
-    moved_to: list[int] = field(default_factory=list)
-    file_commit: list[int] = field(default_factory=list)
-    file_path: list[int] = field(default_factory=list)
-    file_added: list[bool] = field(default_factory=list)
-    versions: dict[tuple[int, int], FileVersion] = field(default_factory=dict)
-
-    def begun(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            {
-                "commit": pl.Series(self.begun_commit, dtype=pl.Int32),
-                "node": pl.Series(self.begun_node, dtype=pl.Int32),
-                "tomb": pl.Series(self.begun_tomb, dtype=pl.Int32),
-                "is_unknown": pl.Series(self.begun_unknown, dtype=pl.Boolean),
-                "before": pl.Series(self.begun_before, dtype=pl.Int32),
-                "after": pl.Series(self.begun_after, dtype=pl.Int32),
-            }
-        )
-
-    def ended(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            {
-                "commit": pl.Series(self.ended_commit, dtype=pl.Int32),
-                "side": pl.Series(self.ended_side, dtype=pl.Int32),
-                "node": pl.Series(self.ended_node, dtype=pl.Int32),
-                "is_taken": pl.Series(self.ended_taken, dtype=pl.Boolean),
-                "before": pl.Series(self.ended_before, dtype=pl.Int32),
-                "after": pl.Series(self.ended_after, dtype=pl.Int32),
-            }
-        )
-
-    def landed(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            {
-                "commit": pl.Series(self.landed_commit, dtype=pl.Int32),
-                "node": pl.Series(self.landed_node, dtype=pl.Int32),
-            }
-        )
-
-    def moved(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            {
-                "commit": pl.Series(self.moved_commit, dtype=pl.Int32),
-                "node": pl.Series(self.moved_node, dtype=pl.Int32),
-                "from": pl.Series(self.moved_from, dtype=pl.Int32),
-                "to": pl.Series(self.moved_to, dtype=pl.Int32),
-            }
-        )
-
-    def files(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            {
-                "commit": pl.Series(self.file_commit, dtype=pl.Int32),
-                "path": pl.Series(self.file_path, dtype=pl.Int32),
-                "is_added": pl.Series(self.file_added, dtype=pl.Boolean),
-            }
-        )
-
+from stemma.lineage.changed import Changed
+from stemma.lineage.file_versions import ABSENT, NO_NODE, NOTHING, FileVersion, Nodes, Outline, State
 
 NO_BLOB = -1
 
@@ -205,7 +46,7 @@ class States:
     ) -> None:
         """Bring the first parent's state to the commit's by its changes: (path, new content or `NO_BLOB`).
 
-        A content without an outline could not be read: the path stays what it was, and what shows next is no birth.
+        A content without an outline could not be read.
         """
         parents = self._parents[commit]
         others = [self._tips[parent] for parent in parents[1:]]
@@ -216,10 +57,14 @@ class States:
             old = state.get(path, ABSENT)
             outline = NOTHING if blob == NO_BLOB else outlines.get(blob)
             if outline is None:
-                state[path] = FileVersion(old.outline, old.nodes, old.gone, old.removed, is_unread=True)
+                state[path] = old.after_unread()
                 continue
-            sides = [other.get(path, ABSENT) for other in others]
-            state[path] = _Change(self, (commit, path), old, outline, sides=sides, changed=changed).new
+            change = _Change(old, outline, [other.get(path, ABSENT) for other in others], self.nodes)
+            state[path] = new = change.apply(commit, path)
+            if self._lands[commit]:
+                change.tell_landed(commit, changed)
+            if self._wanted[commit]:
+                change.tell(commit, path, new, changed)
         if self._waiting[commit]:
             self._tips[commit] = state
 
@@ -235,135 +80,136 @@ class States:
         if not self._waiting[parent]:
             del self._tips[parent]
 
-    def is_wanted(self, commit: int) -> bool:
-        return self._wanted[commit]
-
-    def lands(self, commit: int) -> bool:
-        return self._lands[commit]
-
 
 class _Change:
-    """One path changed by one commit; `new` is the version that comes of it."""
+    """One path changed by one commit, against its first parent (`old`) and the others (`sides`)."""
 
-    def __init__(
-        self,
-        states: States,
-        at: tuple[int, int],
-        old: FileVersion,
-        outline: Outline,
-        *,
-        sides: Sequence[FileVersion],
-        changed: Changed,
-    ) -> None:
-        commit, path = at
-        self._commit, self._old, self._outline, self._sides, self._changed = commit, old, outline, sides, changed
-        index, nodes_before = old.outline.index, old.nodes
-        found = [index.get(key) for key in outline.keys]
-        nodes = [NO_NODE if at is None else nodes_before[at] for at in found]
-        fresh = [ordinal for ordinal, at in enumerate(found) if at is None]
-        taken_up: list[int] = []
-        if sides and fresh:
-            fresh, taken_up = self._adopt(nodes, fresh)
-        made = states.nodes.add(commit, path, outline.blob, fresh)
-        for ordinal, node in zip(fresh, made, strict=True):
-            nodes[ordinal] = node
-        lost = self._lost(old)
-        removed = self._removed(lost, nodes_before)
-        lost_nodes = [nodes_before[at] for at in lost]
-        gone = (old.gone, lost_nodes) if lost else old.gone
-        self.new = FileVersion(outline, nodes, gone, removed, is_there=outline is not NOTHING)
-        if states.lands(commit):
-            changed.landed_commit += [commit] * (len(made) + len(taken_up))
-            changed.landed_node += [*made, *taken_up]
-        if states.is_wanted(commit):
-            self._tell(path, fresh, made, lost)
-            if not sides and (order := [at for at in found if at is not None]) != sorted(order):
-                self._tell_moves(found, nodes)
+    def __init__(self, old: FileVersion, outline: Outline, sides: Sequence[FileVersion], made: Nodes) -> None:
+        self._old, self._outline, self._sides, self._all = old, outline, sides, made
+        index = old.outline.index
+        self._found = [index.get(key) for key in outline.keys]
+        self._nodes = [NO_NODE if at is None else old.nodes[at] for at in self._found]
+        self._merged: set[int] = set()  # ordinals of versions that came on several lines
+        self._kept_text: set[int] = set()  # of those with the text of one of them
+        self._taken_up: list[int] = []  # ordinals of versions that another parent brought
+        if sides:
+            self._merge()
+        self._fresh = [ordinal for ordinal, node in enumerate(self._nodes) if node == NO_NODE]
 
-    def _adopt(self, nodes: list[int], fresh: list[int]) -> tuple[list[int], list[int]]:
-        """Put in the versions that another parent has of these; returns what is left, and what was put in."""
-        keys, taken_up = self._outline.keys, []
-        for side in self._sides:
-            index, left = side.outline.index, []
-            for ordinal in fresh:
-                at = index.get(keys[ordinal])
-                if at is None or self._old.has_stood(side.nodes[at]):
-                    left.append(ordinal)
-                else:
-                    nodes[ordinal] = side.nodes[at]
-                    taken_up.append(side.nodes[at])
-            fresh = left
-        return fresh, taken_up
+    def apply(self, commit: int, path: int) -> FileVersion:
+        """Make the versions that are new; returns the file as it is now."""
+        old, outline = self._old, self._outline
+        parents = [old, *self._sides]
+        before = ((ordinal, self._before(ordinal, parents)) for ordinal in self._fresh)
+        self._made = self._all.add(commit, path, outline.blob, list(before))
+        for ordinal, node in zip(self._fresh, self._made, strict=True):
+            self._nodes[ordinal] = node
+        self._standing = set(self._nodes)
+        self._lost = self._missing(old)
+        gone = (old.gone, frozenset(old.nodes[at] for at in self._lost)) if self._lost else old.gone
+        return FileVersion(outline, self._nodes, gone, self._removed(), is_there=outline is not NOTHING)
 
-    def _lost(self, version: FileVersion) -> list[int]:
-        """Ordinals of the definitions of another version of the path that the new content has not."""
-        kept = self._outline.index
-        return [ordinal for ordinal, key in enumerate(version.outline.keys) if key not in kept]
+    def _before(self, ordinal: int, parents: Sequence[FileVersion]) -> list[int]:
+        place = self._outline.places[ordinal]
+        found = [parent.at_place(place) for parent in parents]
+        return [node for node in found if node != NO_NODE] or [self._old.removed.get(place, NO_NODE)]
 
-    def _removed(self, lost: list[int], nodes_before: list[int]) -> dict[int, int]:
-        old, places = self._old, set(self._outline.places)
+    def _missing(self, version: FileVersion) -> list[int]:
+        """Ordinals of another version of the path whose nodes do not stand any more."""
+        return [ordinal for ordinal, node in enumerate(version.nodes) if node not in self._standing]
+
+    def _merge(self) -> None:
+        blob = self._outline.blob
+        same = next((side for side in self._sides if side.is_there and side.outline.blob == blob), None)
+        for ordinal, own in enumerate(self._nodes):
+            node = same.nodes[ordinal] if same is not None else self._led_to(ordinal, own)
+            if node in {own, NO_NODE} or self._old.has_stood(node):
+                self._nodes[ordinal] = NO_NODE if node == NO_NODE else own
+            else:
+                self._nodes[ordinal] = node
+                self._taken_up.append(ordinal)
+
+    def _led_to(self, ordinal: int, own: int) -> int:
+        """The version that stands after the merge; none where it is the merge's own."""
+        key, place = self._outline.keys[ordinal], self._outline.places[ordinal]
+        equal = [node for side in self._sides if (node := side.with_key(key)) != NO_NODE]
+        if own != NO_NODE:
+            equal.insert(0, own)
+        there = [node for parent in (self._old, *self._sides) if (node := parent.at_place(place)) != NO_NODE]
+        heads = self._heads(list(dict.fromkeys(there)))
+        if len(heads) > 1:
+            self._merged.add(ordinal)
+            if equal:
+                self._kept_text.add(ordinal)
+            return NO_NODE
+        return heads[0] if heads and heads[0] in equal else own
+
+    def _heads(self, nodes: list[int]) -> list[int]:
+        """Those that none of the others came after."""
+        if len(nodes) < 2:
+            return nodes
+        is_ancestor = self._all.is_ancestor
+        return [node for node in nodes if not any(other != node and is_ancestor(node, other) for other in nodes)]
+
+    def _removed(self) -> dict[int, int]:
+        old, places = self._old, self._outline.place_index
         before = old.removed
         if old is ABSENT and self._sides:
             before = next((side.removed for side in self._sides if side is not ABSENT), before)
-        away = {old.outline.places[at]: nodes_before[at] for at in lost if old.outline.places[at] not in places}
+        away = {old.outline.places[at]: old.nodes[at] for at in self._lost if old.outline.places[at] not in places}
         if not away and before.keys().isdisjoint(places):
             return before
         return {place: node for place, node in before.items() if place not in places} | away
 
-    def _tell(self, path: int, fresh: list[int], made: range, lost: list[int]) -> None:
-        out, old, commit, places = self._changed, self._old, self._commit, self._outline.places
-        out.begun_commit += [commit] * len(fresh)
-        out.begun_node += made
-        out.begun_tomb += [old.removed.get(places[ordinal], NO_NODE) for ordinal in fresh]
-        out.begun_unknown += [old.is_unread] * len(fresh)
-        out.begun_before += [_neighbour(self.new.nodes, ordinal - 1) for ordinal in fresh]
-        out.begun_after += [_neighbour(self.new.nodes, ordinal + 1) for ordinal in fresh]
-        if old.is_there != self.new.is_there:
-            out.file_commit.append(commit)
-            out.file_path.append(path)
-            out.file_added.append(self.new.is_there)
-        if fresh:
-            out.versions[commit, path] = self.new
-        self._tell_ended(0, old, lost, {places[ordinal] for ordinal in fresh})
-        for number, side in enumerate(self._sides if fresh else (), start=1):
-            self._tell_ended(number, side, self._lost(side), set())
+    def tell_landed(self, commit: int, changed: Changed) -> None:
+        ordinals = [*self._fresh, *self._taken_up]
+        changed.landed += [(commit, self._nodes[each], self._found[each] is not None) for each in ordinals]
 
-    def _tell_ended(self, number: int, version: FileVersion, lost: list[int], fresh: set[int]) -> None:
-        out, places = self._changed, set(self._outline.places)
-        for at in lost:
-            place = version.outline.places[at]
-            if number == 0 and place in places and place not in fresh:
-                continue  # another parent's version stands there now
-            out.ended_commit.append(self._commit)
-            out.ended_side.append(number)
-            out.ended_node.append(version.nodes[at])
-            out.ended_before.append(_neighbour(version.nodes, at - 1))
-            out.ended_after.append(_neighbour(version.nodes, at + 1))
-            out.ended_taken.append(number > 0 or (place not in places and self._is_taken(place)))
+    def tell(self, commit: int, path: int, new: FileVersion, changed: Changed) -> None:
+        old, nodes = self._old, self._nodes
+        for ordinal in self._fresh:
+            tomb = old.removed.get(self._outline.places[ordinal], NO_NODE)
+            changed.begun.append(
+                (commit, nodes[ordinal], tomb, *_beside(nodes, ordinal), old.is_unread,
+                 ordinal in self._merged, ordinal in self._kept_text)
+            )  # fmt: skip
+        if self._fresh:
+            changed.versions[commit, path] = new
+        if old.is_there != new.is_there:
+            changed.files.append((commit, path, new.is_there))
+        fresh = {self._outline.places[ordinal] for ordinal in self._fresh}
+        for at in self._lost:
+            place = old.outline.places[at]
+            if place not in self._outline.place_index or place in fresh:  # else another parent's version stands there
+                is_taken = place not in fresh and self._is_taken(place)
+                changed.ended.append((commit, 0, old.nodes[at], *_beside(old.nodes, at), is_taken))
+        for number, side in enumerate(self._sides if fresh else (), start=1):
+            lost = self._missing(side)
+            changed.ended += [(commit, number, side.nodes[at], *_beside(side.nodes, at), True) for at in lost]
+        if not self._sides:
+            self._tell_moves(commit, changed)
 
     def _is_taken(self, place: int) -> bool:
-        return any(place in side.removed and place not in side.outline.places for side in self._sides)
+        return any(place in side.removed and place not in side.outline.place_index for side in self._sides)
 
-    def _tell_moves(self, found: list[int | None], nodes: list[int]) -> None:
-        out, siblings = self._changed, dict[int | None, list[tuple[int, int]]]()
-        for ordinal, at in enumerate(found):
+    def _tell_moves(self, commit: int, changed: Changed) -> None:
+        order = [at for at in self._found if at is not None]
+        if order == sorted(order):
+            return
+        siblings = dict[int | None, list[tuple[int, int]]]()
+        for ordinal, at in enumerate(self._found):
             if at is not None:
                 siblings.setdefault(self._outline.parents[ordinal], []).append((at, ordinal))
-        for order in siblings.values():
-            stays = _longest_increasing([at for at, _ in order])
-            for at, ordinal in order:
-                if at not in stays:
-                    out.moved_commit.append(self._commit)
-                    out.moved_node.append(nodes[ordinal])
-                    out.moved_from.append(at)
-                    out.moved_to.append(ordinal)
+        for pairs in siblings.values():
+            stays = longest_increasing([at for at, _ in pairs])
+            changed.moved += [(commit, self._nodes[to], at, to) for at, to in pairs if at not in stays]
 
 
-def _neighbour(nodes: Sequence[int], at: int) -> int:
-    return nodes[at] if 0 <= at < len(nodes) else NO_NODE
+def _beside(nodes: Sequence[int], at: int) -> tuple[int, int]:
+    return (nodes[at - 1] if at else NO_NODE, nodes[at + 1] if at + 1 < len(nodes) else NO_NODE)
 
 
-def _longest_increasing(numbers: Sequence[int]) -> set[int]:
+def longest_increasing(numbers: Sequence[int]) -> Collection[int]:
     """Values of one longest increasing subsequence of distinct numbers (Fredman 1975), n log n."""
     tails: list[int] = []
     before: dict[int, int | None] = {}

@@ -15,8 +15,9 @@ from stemma.ids import content_id
 from stemma.lineage import kinds, likeness, pairing
 from stemma.lineage.assignment import pair
 from stemma.lineage.calibration import Calibration
+from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
 from stemma.lineage.contents import Contents
-from stemma.lineage.states import NO_NODE, Changed
+from stemma.lineage.file_versions import NO_NODE
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
 
 SIDES = 1 << 16  # more parents than any commit has: a problem is commit * SIDES + side
@@ -30,8 +31,9 @@ SIDE_COLUMNS = (
 class Traced:
     """Rows of the tables of lineage.
 
-    `landings`: node_id and first_parent_index of nodes of earlier batches that came to stand on HEAD's chain. Every
-    commit up to `last_position` of the order has been traced.
+    `landings`: node_id, first_parent_index and is_kept_text (it took the place of one of equal text) of nodes of
+    earlier batches that came to stand on HEAD's chain, and of all that kept a text. Every commit up to `last_position`
+    of the order has been traced.
     """
 
     nodes: pl.DataFrame
@@ -57,8 +59,8 @@ class Batch:
     path_names: Sequence[str]
 
     def rows(self, repo_id: str, changed: Changed, last_commit: int) -> Traced:
-        begun = changed.begun().join(self.versions, on="node", maintain_order="left")
-        ended = changed.ended().join(self.versions, on="node", maintain_order="left")
+        begun = frame(changed.begun, BEGUN).join(self.versions, on="node", maintain_order="left")
+        ended = frame(changed.ended, ENDED).join(self.versions, on="node", maintain_order="left")
         pairs = self._pairs(changed, begun, ended)
         events = [kinds.events(pairs), self._births(begun, pairs), self._ends(ended, pairs), self._moves(changed)]
         edges = [kinds.edges(pairs)]
@@ -79,7 +81,8 @@ class Batch:
         sides = left.select("problem", "commit").unique(maintain_order=True)
         right = sides.join(begun, on="commit", maintain_order="left")
         paths = pl.Series(self.path_names, dtype=pl.String)
-        files = changed.files().with_columns(problem=problem, path=paths.gather(changed.file_path))
+        files = frame(changed.files, FILES)
+        files = files.with_columns(problem=problem, path=paths.gather(files["path"]))
         columns = list(SIDE_COLUMNS)
         found, renamed = pair(self.contents, left.select(columns), right.select(columns), files, self.calibration)
         found = pl.concat([found.with_columns(is_revived=False), self._revived(begun, found)])
@@ -127,6 +130,8 @@ class Batch:
         )
         files = renamed.select("problem", path_parent="old_path", path="new_path", is_file_renamed=True)
         joined = joined.join(files, on=["problem", "path_parent", "path"], how="left", maintain_order="left")
+        merged = begun.select("is_merged", "is_kept_text", child="node")
+        joined = joined.join(merged, on="child", how="left", maintain_order="left")
         holders = joined.filter(pl.col("kind").is_in(pairing.TYPES)).select(
             "problem", "path", "path_parent", container="qualified_name", container_parent="qualified_name_parent"
         )
@@ -164,21 +169,22 @@ class Batch:
         return kinds.event(gone.join(first, on=["commit", "node"], how="anti"), "removed")
 
     def _moves(self, changed: Changed) -> pl.DataFrame:
-        return kinds.event(changed.moved(), "moved_within_file", pl.struct("from", "to"))
+        return kinds.event(frame(changed.moved, MOVED), "moved_within_file", pl.struct("from", "to"))
 
     def _landed(self, changed: Changed) -> pl.DataFrame:
         chain = self.commits.select("commit", "first_parent_index")
-        return changed.landed().join(chain, on="commit", maintain_order="left").drop("commit")
+        return frame(changed.landed, LANDED).join(chain, on="commit", maintain_order="left").drop("commit")
 
     def _nodes(self, repo_id: str, begun: pl.DataFrame, landed: pl.DataFrame) -> pl.DataFrame:
         commits = self.commits.select("commit", "sha", "authored_at", occurred_at="committed_at")
         nodes = begun.join(commits, on="commit", maintain_order="left")
-        nodes = nodes.join(landed, on="node", how="left", maintain_order="left")
+        nodes = nodes.join(landed.drop("is_kept_text"), on="node", how="left", maintain_order="left")
         return _rows(lineage_nodes, nodes, repo_id)
 
     def _landings(self, begun: pl.DataFrame, landed: pl.DataFrame) -> pl.DataFrame:
-        older = landed.join(begun, on="node", how="anti").join(self.versions, on="node", maintain_order="left")
-        return older.select("node_id", pl.col("first_parent_index").cast(pl.Int32))
+        is_older = ~pl.col("node").is_in(begun["node"].implode())
+        told = landed.filter(is_older | pl.col("is_kept_text")).join(self.versions, on="node", maintain_order="left")
+        return told.select("node_id", pl.col("first_parent_index").cast(pl.Int32), "is_kept_text")
 
     def _edges(self, repo_id: str, edges: pl.DataFrame) -> pl.DataFrame:
         ids = self.versions.select("node", "node_id")

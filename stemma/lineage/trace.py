@@ -28,8 +28,10 @@ import numpy as np
 import polars as pl
 
 from stemma.lineage.calibration import Calibration, calibration
+from stemma.lineage.changed import BEGUN, ENDED, LANDED, MOVED, Changed, frame
 from stemma.lineage.contents import PLACE, Contents, FrameContents
-from stemma.lineage.states import NO_BLOB, NO_NODE, Changed, Outline, States
+from stemma.lineage.file_versions import NO_NODE, Outline
+from stemma.lineage.states import NO_BLOB, States
 from stemma.lineage.told import Batch, Traced, row_ids
 
 __all__ = ["FrameContents", "Traced", "Tracer", "trace"]
@@ -44,7 +46,8 @@ def trace(repo_id: str, commits: pl.DataFrame, changes: pl.DataFrame, contents: 
     parts = list(tracer.run(changes))
     nodes = pl.concat([part.nodes for part in parts])
     landings = pl.concat([part.landings for part in parts]).unique("node_id", keep="first", maintain_order=True)
-    late = nodes.join(landings.rename({"first_parent_index": "_late"}), on="node_id", how="left", maintain_order="left")
+    late = landings.select("node_id", _late="first_parent_index")
+    late = nodes.join(late, on="node_id", how="left", maintain_order="left")
     nodes = late.with_columns(pl.coalesce("first_parent_index", "_late").alias("first_parent_index")).drop("_late")
     edges, events = (pl.concat([getattr(part, name) for part in parts]) for name in ("edges", "events"))
     return Traced(nodes, edges, events, landings, parts[-1].last_position if parts else -1)
@@ -114,7 +117,7 @@ class Tracer:
             end = bisect_left(at, stop, lo=n_done)
             self._step(stop, at[n_done:end], paths[n_done:end], blobs[n_done:end], changed)
             n_done = end
-            if len(changed.begun_node) + len(changed.ended_node) >= VERSIONS_PER_BATCH:
+            if changed.n_versions >= VERSIONS_PER_BATCH:
                 yield self._told(changed)
                 changed = Changed()
         yield self._told(changed)
@@ -152,14 +155,12 @@ class Tracer:
         return found
 
     def _told(self, changed: Changed) -> Traced:
-        begun, ended, landed = changed.begun(), changed.ended(), changed.landed()
-        named = self._versions(
-            pl.concat([
-                begun["node"], ended["node"], landed["node"], begun["tomb"].filter(begun["tomb"] != NO_NODE),
-                changed.moved()["node"],
-            ])
-        )  # fmt: skip
-        told = Batch(self._contents, self._calibration, self._commits, named, self._path_names)
+        begun = frame(changed.begun, BEGUN)
+        rows = ((changed.ended, ENDED), (changed.landed, LANDED), (changed.moved, MOVED))
+        named = [begun["node"], begun["tomb"], *(frame(group, schema)["node"] for group, schema in rows)]
+        nodes = pl.concat(named)
+        versions = self._versions(nodes.filter(nodes != NO_NODE))
+        told = Batch(self._contents, self._calibration, self._commits, versions, self._path_names)
         return told.rows(self._repo_id, changed, self._next - 1)
 
     def _versions(self, nodes: pl.Series) -> pl.DataFrame:

@@ -69,8 +69,8 @@ def test_a_larger_limit_tells_the_history_anew(
     assert intervals(database, repo_id) == BEFORE
     chain(repository.path, settings)
     assert intervals(database, repo_id) == AFTER
-    assert (1, "modified", "a.py:one") in events(database, repo_id)
-    assert (1, "created", "a.py:two") in events(database, repo_id)
+    assert (1, "body_changed", "a.py:one") in events(database, repo_id)
+    assert (1, "introduced", "a.py:two") in events(database, repo_id)
     assert update_occurrences(database, repo_id).n_begun == 0
 
 
@@ -103,7 +103,9 @@ def test_a_content_that_stays_unreadable_starts_nothing_over(
     assert database.read("SELECT count(*) FROM stemma.lineage_progress WHERE version IS NULL").item() == 0
 
 
-@pytest.mark.parametrize(("module", "update"), [(occurrences, update_occurrences), (history, update_lineage)])
+@pytest.mark.parametrize(
+    ("module", "update", "part"), [(occurrences, update_occurrences, "_advance"), (history, update_lineage, "_traced")]
+)
 def test_a_mark_set_while_a_step_advances_is_not_lost(
     *,
     database: Database,
@@ -113,6 +115,7 @@ def test_a_mark_set_while_a_step_advances_is_not_lost(
     monkeypatch: pytest.MonkeyPatch,
     module: object,
     update: Callable[[Database, str], object],
+    part: str,
 ) -> None:
     repository.commit(files={"a.py": function("one")})
     repo_id = chain(repository.path, settings)
@@ -122,13 +125,13 @@ def test_a_mark_set_while_a_step_advances_is_not_lost(
     extract_blobs(database, settings, repo)
     if module is history:
         update_occurrences(database, repo_id)
-    advance = module._advance  # type: ignore[attr-defined]
+    advance = getattr(module, part)
 
     def marked_meanwhile(*arguments: object) -> object:
         database.execute("UPDATE stemma.lineage_progress SET version = NULL")
         return advance(*arguments)
 
-    monkeypatch.setattr(module, "_advance", marked_meanwhile)
+    monkeypatch.setattr(module, part, marked_meanwhile)
     update(database, repo_id)
     step = module.STEP  # type: ignore[attr-defined]
     marked = database.read("SELECT version IS NULL AS v FROM stemma.lineage_progress WHERE step = $1", [step])
