@@ -87,6 +87,11 @@ def of_tool(tool: str | None) -> str | None:
     return _ELSEWHERE.get(name.lower(), name) or None
 
 
+def at_git_ai(agent: str) -> str:
+    """What git-ai calls an agent."""
+    return {known: name for name, known in _ELSEWHERE.items() if name in ("claude", "gemini")}.get(agent, agent)
+
+
 def of_trailer(trailer: str) -> tuple[str, str | None] | None:
     """Agent and, where it says so, model of a trailer `Key: value`; None where it names no agent."""
     key, _, value = trailer.partition(":")

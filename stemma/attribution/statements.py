@@ -207,7 +207,7 @@ def of_note(note: Note, sha: str, oid: str) -> Iterator[Row]:
             record = note.record(entry.key)
             who = record.get("agent_id")
             agent = who if isinstance(who, dict) else {}
-            evidence = {"note": oid, "key": _text(entry.key)}
+            evidence = {"note": oid, "key": _text(entry.key), "author": _text(record.get("author"))}
             named = {
                 "agent": agents.of_tool(_text(agent.get("tool"))),
                 "model": _text(agent.get("model")),

@@ -28,6 +28,8 @@ COMMANDS = {
     "families": "ask",
     "diff-family": "family",
     "lineage": "lineage",
+    "origin": "attribution",
+    "attribution": "attribution",
     "archive": "archive",
     "verdict": "ask",
     "doctor": "doctor",
