@@ -1,6 +1,6 @@
 -- Where did this snippet come from, and who derives from it?
--- Asked of the longest-lived version that has both; name another in `asked`, by path and qualified_name or by node_id.
--- Steps below 0 lead back to what it came from, steps above 0 on to what came from it.
+-- Asked of the version with the longest history that has both; name another in `asked`, by path and qualified_name or by
+-- node_id. Steps below 0 lead back to what it came from, steps above 0 on to what came from it, in any repository.
 with recursive asked as (
     select node_id
     from lineage
@@ -9,21 +9,25 @@ with recursive asked as (
     limit 1
 ),
 
+derivations as (
+    select child_id, parent_id from lineage_edges where is_derivation
+),
+
 back (node_id, steps) as (
     select node_id, 0 from asked
     union
-    select lineage_edges.parent_id, back.steps - 1
+    select derivations.parent_id, back.steps - 1
     from back
-    inner join lineage_edges on back.node_id = lineage_edges.child_id
+    inner join derivations on back.node_id = derivations.child_id
     where back.steps > -100
 ),
 
 forth (node_id, steps) as (
     select node_id, 0 from asked
     union
-    select lineage_edges.child_id, forth.steps + 1
+    select derivations.child_id, forth.steps + 1
     from forth
-    inner join lineage_edges on forth.node_id = lineage_edges.parent_id
+    inner join derivations on forth.node_id = derivations.parent_id
     where forth.steps < 100
 ),
 
@@ -45,7 +49,8 @@ select
         when lineage.is_introduced then 'introduced'
     end as how,
     lineage.birth_unknown_reason,
+    lineage.origin,
     lineage.is_live
 from relatives
 inner join lineage on relatives.node_id = lineage.node_id
-order by relatives.steps, lineage.occurred_at, lineage.path
+order by relatives.steps, lineage.occurred_at, lineage.repository, lineage.path, lineage.qualified_name, lineage.node_id

@@ -2,7 +2,8 @@
 
 alpha, beta and gamma were ingested, delta could not be reached. parse stands in all three (family f1, two texts);
 save and store match (f2, alpha and beta); run stands twice in alpha (f3) and is rejected. Two more patterns are
-rejected that must not count: gone is only history, lent stands in a vendored file.
+rejected that must not count: gone is only history, lent stands in a vendored file. beta wrote fetch and fixed it a day
+later; alpha has the copy that it took, by an agent's hand, on the day of the fix.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def _commit(repo_id: str, index: int) -> dict[str, Any]:
     parents = [f"{repo_id}{index - 1}"] if index else []
     row = {"repo_id": repo_id, "sha": f"{repo_id}{index}", "kind": "commit", "parents": parents}
     when = {"authored_at": DAYS[index], "committed_at": DAYS[index], "first_parent_index": index}
-    author = {"author_name": "A", "author_email": "a@b.c", "subject": "s", "is_shallow_boundary": False}
+    subject = "Fix a crash in fetch" if (repo_id, index) == ("b", 1) else "s"
+    author = {"author_name": "A", "author_email": "a@b.c", "subject": subject, "is_shallow_boundary": False}
     return row | when | author | {"position": index, "trailers": []}
 
 
@@ -128,21 +130,34 @@ def _vote(pattern_id: str, member: str, vote: str) -> dict[str, Any]:
     return row | {"findings": "[]", "voted_at": DAYS[4]}
 
 
-def _node(node_id: str, name: str, index: int, text: str) -> dict[str, Any]:
-    row = {"node_id": node_id, "repo_id": "a", "path": "a.py", "kind": "function", "qualified_name": name}
-    content = {"duplicate_index": 0, "language": "python", "exact_hash": text, "pattern_id": "parse"}
-    place = {"blob_oid": "blob of a/a.py", "ordinal": 0, "sha": f"a{index}", "first_parent_index": index}
+def _node(
+    node_id: str, name: str, index: int, text: str, where: str = "a/a.py", pattern: str = "parse"
+) -> dict[str, Any]:
+    repo_id, path = where.split("/")
+    row = {"node_id": node_id, "repo_id": repo_id, "path": path, "kind": "function", "qualified_name": name}
+    content = {"duplicate_index": 0, "language": "python", "exact_hash": text, "pattern_id": pattern}
+    place = {"blob_oid": f"blob of {where}", "ordinal": 0, "sha": f"{repo_id}{index}", "first_parent_index": index}
     return row | content | place | {"occurred_at": DAYS[index], "authored_at": DAYS[index]}
 
 
 def _edge(edge_id: str, child: str, parent: str, kind: str) -> dict[str, Any]:
-    row = {"edge_id": edge_id, "repo_id": "a", "child_id": child, "parent_id": parent, "edge_type": kind}
-    return row | {"weight": 0.5, "confidence": 1.0, "evidence": "{}"}
+    row = {"edge_id": edge_id, "repo_id": "b" if child == "m2" else "a", "child_id": child, "parent_id": parent}
+    evidence = '{"matched_by": "text", "direction": "dates", "candidates": 1}' if kind == "copied_from" else "{}"
+    return row | {"edge_type": kind, "weight": 0.5, "confidence": 1.0, "evidence": evidence}
 
 
 def _event(node_id: str, kind: str, index: int) -> dict[str, Any]:
     row = {"event_id": f"{node_id} {kind}", "occurred_at": DAYS[index], "repo_id": "a", "node_id": node_id}
     return row | {"event_type": kind, "sha": f"a{index}", "detail": "{}"}
+
+
+def _life(
+    life_id: str, origin: str, days: float, *, is_ended: bool, unit: str = "snippet", n: int = 1
+) -> dict[str, Any]:
+    who = {"agent": "claude-code", "model": "m"} if origin == "agent" else {"agent": None, "model": None}
+    row = {"life_id": life_id, "repo_id": "a", "unit": unit, "node_id": "n1", "origin": origin, "n": n} | who
+    ended_at = DAYS[0] + dt.timedelta(days=days) if is_ended else None
+    return row | {"began_at": DAYS[0], "ended_at": ended_at, "is_ended": is_ended, "days": days}
 
 
 def _agent_event(minute: int, tool: str | None, is_success: bool | None) -> dict[str, Any]:
@@ -162,11 +177,14 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         _place(("a", "r1.py"), "run", "run", "r"),
         _place(("a", "r2.py"), "run", "run", "r"),
         _place(("g", "t.py"), "tiny", "tiny", "i"),
+        _place(("a", "net.py"), "fetch", "fetch", "f1", valid=(1, None)),
+        _place(("b", "lib.py"), "fetch", "fetch fixed", "f2", valid=(1, None)),
     ]
     other = [
         _place(("a", "a.py"), "load", "parse", "v", valid=(0, 1)),
         _place(("a", "a.py"), "load", "parse", "w", valid=(1, 2)),
         _place(("b", "b.py"), "gone", "gone", "q", valid=(0, 1)),
+        _place(("b", "lib.py"), "fetch", "fetch", "f1", valid=(0, 1)),
         _place(("b", "vendor/l.py"), "lent", "lent", "l", category="vendored"),
     ]
     python_files = [(place["repo_id"], place["path"]) for place in live]
@@ -197,7 +215,7 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         "snippets": [_snippet(place, 0, 4) for place in live],
         "occurrences": live + other,
         "patterns": [
-            *(_pattern(name) for name in ("parse", "save", "store", "run", "gone", "lent")),
+            *(_pattern(name) for name in ("parse", "save", "store", "run", "gone", "lent", "fetch", "fetch fixed")),
             _pattern("tiny", is_trivial=True),
         ],
         "matches": [
@@ -219,13 +237,37 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
             _verdict("gone", 4, "reject", 0, 2),
             _verdict("lent", 4, "reject", 0, 2),
         ],
-        "lineage_nodes": [_node("n1", "load", 0, "v"), _node("n2", "load", 1, "w"), _node("n3", "parse", 2, "x")],
+        "lineage_nodes": [
+            *(_node("n1", "load", 0, "v"), _node("n2", "load", 1, "w"), _node("n3", "parse", 2, "x")),
+            _node("m1", "fetch", 0, "f1", "b/lib.py", "fetch"),
+            _node("m2", "fetch", 1, "f2", "b/lib.py", "fetch fixed"),
+            _node("k1", "fetch", 1, "f1", "a/net.py", "fetch"),
+        ],
         "lineage_edges": [
             _edge("e1", "n2", "n1", "modified_from"),
             _edge("e2", "n3", "n2", "modified_from"),
             _edge("e3", "n3", "n2", "renamed_from"),
+            _edge("e4", "m2", "m1", "modified_from"),
+            _edge("e5", "k1", "m1", "copied_from"),
         ],
-        "lineage_events": [_event("n1", "introduced", 0), _event("n2", "body_changed", 1), _event("n3", "renamed", 2)],
+        "lineage_events": [
+            *(_event("n1", "introduced", 0), _event("n2", "body_changed", 1), _event("n3", "renamed", 2)),
+            *(_event("m1", "introduced", 0), _event("m2", "body_changed", 1)),
+            *(_event("k1", "introduced", 1), _event("k1", "copied", 1)),
+        ],
+        "origins": [
+            {"node_id": node_id, "repo_id": repo_id, "origin": origin, "n_agent": 0, "n_human": 0, "evidence": "{}"}
+            | {"decided_by": "1", "agent": "claude-code" if origin == "agent" else None}
+            for node_id, repo_id, origin in (("n1", "a", "human"), ("k1", "a", "agent"))
+        ],
+        "lives": [
+            _life("l1", "human", 10, is_ended=True),
+            _life("l2", "human", 45, is_ended=False),
+            _life("l3", "agent", 31.5, is_ended=True),
+            _life("l4", "agent", 100, is_ended=False),
+            _life("l5", "agent", 20, is_ended=True, unit="line", n=3),
+            _life("l6", "agent", 95, is_ended=False, unit="line", n=1),
+        ],
         "agent_events": [_agent_event(0, "Write", True), _agent_event(1, "Bash", False), _agent_event(2, "Bash", None)],
         "runs": [{"run_id": "r", "started_at": DAYS[3], "ended_at": DAYS[4], "status": "succeeded"}],
         "gate_results": [

@@ -31,6 +31,47 @@ def question(settings: Settings, number: int) -> list[Row]:
     return ask(settings, Path(path).read_text())
 
 
+def test_question_1_survival_of_agents_and_of_people(file_of: Settings) -> None:
+    """Of two agent snippets one ended on day 32 (31.5 days begun): all live past 30, half past 90. Of the two of people one
+    ended on day 10, and nobody saw the other for 90 days. Of four lines three ended on day 20."""
+    rows = question(file_of, 1)
+    everywhere = [row for row in rows if row["repository"] == "all"]
+    assert [tuple(row.values()) for row in everywhere] == [
+        ("line", "agent", "all", "all", 4, 0.25, 1, 0.25, 1),
+        ("line", "agent", "m", "all", 4, 0.25, 1, 0.25, 1),
+        ("snippet", "agent", "all", "all", 2, 1.0, 2, 0.5, 1),
+        ("snippet", "agent", "m", "all", 2, 1.0, 2, 0.5, 1),
+        ("snippet", "human", "all", "all", 2, 0.5, 1, None, 0),
+    ]
+    in_alpha = [row | {"repository": "all"} for row in rows if row["repository"] == "alpha"]
+    assert in_alpha == everywhere
+
+
+def test_question_2_new_clones_per_thousand_added_lines(file_of: Settings) -> None:
+    """Three definitions of three lines came: load by a person, the copy of fetch by an agent, fetch itself by nobody known.
+    Their later versions are no longer than they were."""
+    assert [tuple(row.values()) for row in question(file_of, 2)] == [
+        ("agent", 1, 3, 333.33),
+        ("human", 0, 3, 0.0),
+        ("unknown", 0, 3, 0.0),
+    ]
+
+
+def test_question_4_a_copy_that_missed_the_fix_of_its_source(file_of: Settings) -> None:
+    """Fixed on the second of January at noon; the newest commit anywhere is of the third."""
+    assert question(file_of, 4) == [
+        {
+            "days_behind": 1,
+            "copy": "alpha/net.py:fetch",
+            "source": "beta/lib.py:fetch",
+            "fix": "b1",
+            "subject": "Fix a crash in fetch",
+            "status": "open",
+            "direction": "dates",
+        }
+    ]
+
+
 def test_question_3_families_across_three_repositories(file_of: Settings) -> None:
     assert question(file_of, 3) == [
         {
@@ -80,7 +121,7 @@ def test_families_stand_where_they_live(file_of: Settings) -> None:
 
 def test_history_and_vendored_code_do_not_count(file_of: Settings) -> None:
     names = {row["name"] for row in ask(file_of, "select name from patterns")}
-    assert names == {"parse", "save", "store", "run", "tiny"}
+    assert names == {"parse", "save", "store", "run", "tiny", "fetch", "fetch fixed"}
     assert {row["name"] for row in ask(file_of, "select name from verdicts")} == {"parse", "save", "run"}
     assert {row["name"] for row in ask(file_of, "select name from verdict_history")} == {
         "parse",
@@ -94,6 +135,8 @@ def test_history_and_vendored_code_do_not_count(file_of: Settings) -> None:
 def test_a_pattern_without_a_verdict_says_why(file_of: Settings) -> None:
     sql = "select name, verdict, verdict_unknown_reason from patterns where verdict is null order by name"
     assert [tuple(row.values()) for row in ask(file_of, sql)] == [
+        ("fetch", None, "not judged yet"),
+        ("fetch fixed", None, "not judged yet"),
         ("store", None, "not judged yet"),
         ("tiny", None, "trivial: tiny"),
     ]
@@ -104,20 +147,20 @@ def test_a_repository_that_was_never_read_has_unknown_counts(file_of: Settings) 
         "select repository, n_commits, n_definitions, n_families, unknown_reason from repositories order by repository"
     )
     assert [tuple(row.values()) for row in ask(file_of, sql)] == [
-        ("alpha", 3, 4, 3, None),
-        ("beta", 2, 2, 2, None),
+        ("alpha", 3, 5, 3, None),
+        ("beta", 2, 3, 2, None),
         ("delta", None, None, None, "not ingested yet: no such host"),
         ("gamma", 1, 2, 1, None),
     ]
 
 
 def test_freshness_adds_up(file_of: Settings) -> None:
-    """alpha: a.py, s.py and r1.py parsed, r2.py in part, large.py skipped, README.md in no known language."""
+    """alpha: a.py, s.py, net.py and r1.py parsed, r2.py in part, large.py skipped, README.md in no known language."""
     sql = (
         "select n_files, n_parsed, n_partial, n_skipped, n_not_read, n_unknown_language, n_set_aside, share_parsed, "
         "hours_commit_to_ingest from freshness where repository = 'alpha'"
     )
-    assert [tuple(row.values()) for row in ask(file_of, sql)] == [(6, 3, 1, 1, 0, 1, 0, 0.5, 24.0)]
+    assert [tuple(row.values()) for row in ask(file_of, sql)] == [(7, 4, 1, 1, 0, 1, 0, 4 / 7, 24.0)]
 
 
 def test_a_place_has_the_lines_of_the_head(file_of: Settings) -> None:

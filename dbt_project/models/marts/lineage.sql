@@ -42,6 +42,12 @@ births as (
 
 ),
 
+origins as (
+
+    select * from {{ ref('stg_origins') }}
+
+),
+
 joined as (
 
     select
@@ -63,6 +69,10 @@ joined as (
         versions.is_live,
         versions.ended_sha,
         versions.ended_at,
+        coalesce(origins.origin, 'unknown') as origin,
+        origins.agent_share,
+        origins.agent,
+        origins.model,
         coalesce(parents.n_parents, 0) as n_parents,
         coalesce(children.n_children, 0) as n_children,
         coalesce(parents.parent_ids, '{}') as parent_ids,
@@ -76,6 +86,7 @@ joined as (
     left join parents on versions.node_id = parents.node_id
     left join children on versions.node_id = children.node_id
     left join births on versions.node_id = births.node_id
+    left join origins on versions.node_id = origins.node_id
 
 )
 

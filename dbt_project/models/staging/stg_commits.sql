@@ -14,7 +14,8 @@ renamed as (
         authored_at,
         committed_at,
         subject,
-        position
+        position,
+        stemma.reads_as_fix(subject) as is_fix
     from source
 
 )

@@ -10,6 +10,7 @@ renamed as (
         blob_oid,
         extractor_version,
         ordinal,
+        parent_ordinal,
         kind,
         name,
         qualified_name,

@@ -1,0 +1,28 @@
+with source as (
+
+    select * from {{ source('stemma', 'lives') }}
+
+),
+
+renamed as (
+
+    select
+        life_id,
+        repo_id,
+        unit,
+        node_id,
+        origin,
+        agent,
+        model,
+        n as n_units,
+        began_at,
+        ended_at,
+        is_ended,
+        days,
+        -- an end on the first day is of that day: ages are told in days begun
+        greatest(ceil(days), 1)::integer as day
+    from source
+
+)
+
+select * from renamed
