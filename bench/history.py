@@ -289,8 +289,9 @@ def markdown(machine: dict[str, Any], results: list[Result]) -> str:
 
 
 def _by_phase(result: Result, phase: str) -> str:
-    readings = [result.first, *result.increments.values()]
-    return " / ".join(_cell(reading.cpu_s[phase] + reading.server_cpu_s[phase]) for reading in readings)
+    readings = [result.first, *(result.increments.get(f"{n} on top") for n in INCREMENTS)]
+    spent = [reading and reading.cpu_s[phase] + reading.server_cpu_s[phase] for reading in readings]
+    return " / ".join(map(_cell, spent))
 
 
 def _curves(results: list[Result]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def test_the_figures_are_those_of_the_whole_history_and_of_git() -> None:
     other = Result("two", "def", reading(4000, 8.0))
     told = markdown({"at": "now", "cores": 2, "load": [0.0]}, [result, other])
     assert "Across repositories, CPU seconds by commits: 1,000: 2 s, 4,000: 8 s; exponent 1.00." in told
-    assert "| lineage: CPU seconds first / 100 / 1 on top | 0.5 / 0.125 | 2 |" in told
+    assert "| lineage: CPU seconds first / 100 / 1 on top | 0.5 / – / 0.125 | 2 / – / – |" in told
 
 
 def test_a_place_is_a_repository_or_a_folder_of_them(tmp_path: Path) -> None:
