@@ -290,7 +290,7 @@ def markdown(machine: dict[str, Any], results: list[Result]) -> str:
 
 def _by_phase(result: Result, phase: str) -> str:
     readings = [result.first, *(result.increments.get(f"{n} on top") for n in INCREMENTS)]
-    spent = [reading and reading.cpu_s[phase] + reading.server_cpu_s[phase] for reading in readings]
+    spent = [reading.cpu_s[phase] + reading.server_cpu_s[phase] if reading else None for reading in readings]
     return " / ".join(map(_cell, spent))
 
 
