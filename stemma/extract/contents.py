@@ -19,6 +19,7 @@ from stemma.extract.definitions import Definition, Definitions
 from stemma.extract.documentation import words_hash
 from stemma.extract.facts import Facts, facts
 from stemma.extract.grammars import LATE_EVERY, Grammar, ParseTimeout
+from stemma.extract.head import Head, head
 from stemma.extract.normal_form import Part, Sequences
 from stemma.extract.vocabulary import VOCABULARY
 from stemma.extract.walk import SEMICOLON, Inner, Place, Walk
@@ -36,6 +37,7 @@ class Content:
     tokens: list[int]
     shingles: npt.NDArray[np.int32]
     structure: str
+    head: Head
     facts: Facts
     declared: Declared
     body_hash: str | None
@@ -114,19 +116,20 @@ def _read_unknown(
 ) -> None:
     """Put the contents that are not known into their places, and into the cache."""
     definitions = found.found
-    walk = _walked(grammar, text, definitions, known, is_late)
+    unknown = [position for position, content in enumerate(known) if content is None]
+    heads = {position: head(grammar, text, found.leading, definitions[position]) for position in unknown}
+    walk = _walked(grammar, text, definitions, known, heads, is_late=is_late)
     sequences = Sequences(grammar.language.name, walk.tokens)
     members = _members(definitions)
-    unknown = [position for position, content in enumerate(known) if content is None]
     parts = [(walk.places[position].first, walk.places[position].end) for position in unknown]
     columns = zip(unknown, parts, sequences.pattern_ids(parts), sequences.shingles(parts), strict=True)
     for n_read, (position, part, pattern_id, shingles) in enumerate(columns):
         if not n_read % LATE_EVERY and is_late():
             raise ParseTimeout
-        definition = definitions[position]
+        definition, said = definitions[position], heads[position]
         inside = members.get(position, []) if definition.is_container else []
         gaps = [walk.places[member] for member in inside if member in walk.places]
-        body = _body(grammar, walk, position, definition.body, gaps)
+        body = _body(grammar, walk, position, said.body, gaps)
         known[position] = content = Content(
             exact_hash=keys[position][3],
             pattern_id=pattern_id,
@@ -136,8 +139,9 @@ def _read_unknown(
             tokens=sequences.tokens[part[0] : part[1]],
             shingles=shingles,
             structure=sequences.structure(*part),
-            facts=facts(grammar, text, definition, walk.places[position].facts),
-            declared=declaration(grammar, text, definition),
+            head=said._replace(body=None),
+            facts=facts(grammar, text, definition, said, walk.places[position].facts),
+            declared=declaration(grammar, text, definition, said.body),
         )
         CACHE.put(keys[position], content)
 
@@ -147,6 +151,8 @@ def _walked(
     text: bytes,
     definitions: list[Definition],
     known: list[Content | None],
+    heads: dict[int, Head],
+    *,
     is_late: Callable[[], bool],
 ) -> Walk:
     walk = Walk(grammar, text, is_late)
@@ -156,8 +162,9 @@ def _walked(
         tokens = content.tokens if content is not None and not definition.attributes else None
         inner = Inner(position, definition.name.encode("utf-8", "replace"), tokens)
         walk.expect(inner, definition.outer, definition.attributes)
-        if content is None and definition.body is not None and not walk.expect_body(inner, definition.body):
-            apart.append((position, definition.body))
+        body = heads[position].body if content is None else None
+        if body is not None and not walk.expect_body(inner, body):
+            apart.append((position, body))
     for position, definition in enumerate(definitions):
         if known[position] is None and position not in walk.places:
             walk.add(position, [*definition.attributes, definition.outer])

@@ -1,7 +1,7 @@
 """What a declaration says, part by part: its list of parameters, return type, annotations, exceptions.
 
 Each part is told as it is written but for its layout: from its tokens, put together by one rule, so that equal parts
-are equal texts. The names of the parameters and the facts of the body are in `facts`; the signature in `definitions`.
+are equal texts. The names of the parameters and the facts of the body are in `facts`; the signature in `head`.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Declared:
     raises: list[str]
 
 
-def declaration(grammar: Grammar, source: bytes, definition: Definition) -> Declared:
+def declaration(grammar: Grammar, source: bytes, definition: Definition, body: Node | None) -> Declared:
     """The parts of a definition's declaration; a part that is not written is null or empty."""
     holders = _holders(grammar, definition)
     return Declared(
         _parameter_list(grammar, source, holders),
         _return_type(grammar, source, holders),
-        [_written(grammar, source, [node]) for node in _annotations(grammar, source, definition)],
+        [_written(grammar, source, [node]) for node in _annotations(grammar, source, definition, body)],
         [
             _written(grammar, source, [node])
             for clause in _clauses(grammar, holders)
@@ -139,8 +139,8 @@ def _before_name(grammar: Grammar, source: bytes, holder: Node) -> str | None:
     return _bounded(_spaced(words)) or None
 
 
-def _annotations(grammar: Grammar, source: bytes, definition: Definition) -> list[Node]:
-    end = definition.body.start_byte if definition.body is not None else definition.outer.end_byte
+def _annotations(grammar: Grammar, source: bytes, definition: Definition, body: Node | None) -> list[Node]:
+    end = body.start_byte if body is not None else definition.outer.end_byte
     if not grammar.annotations or not _ANNOTATION_MARKS.search(source, definition.start_byte, end):
         return []
     found: list[Node] = []

@@ -6,7 +6,6 @@ before them is read in `leading`, what their text becomes in `normal_form`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +22,6 @@ MAX_DEPTH = 32
 """Definitions nested deeper are left out: each level costs its whole text again."""
 CLOSURE_NODES = 60
 """A function without a name is a definition of its own from so many syntax nodes, some thirty tokens, on."""
-SIGNATURE_CHARS = 1_000
 QUALIFIED_NAME_CHARS = 1_000
 
 _TYPES = frozenset(
@@ -32,8 +30,6 @@ _TYPES = frozenset(
 )
 _SCOPES = frozenset({"scope.type", "scope.namespace"})
 _BESIDE = frozenset({"name", "owner", "wrapped", "head", "value", "body", "is"})
-_BODILESS_END = re.compile(rb"[\s;]+end$")  # of a Ruby method that does nothing
-_HEAD_BYTES = 4_000
 
 
 @dataclass(slots=True)
@@ -42,21 +38,22 @@ class Definition:
 
     node: Node
     outer: Node  # the node itself, or what wraps it: decorators, `template <...>`, `const ... ;`
-    body: Node | None  # where its body begins; nothing but the body follows where it is a token or an initializer
+    body: Node | None  # where its body begins, where no field says so
     value: Node | None  # the function or type that has its name from it
-    attributes: list[Node]  # siblings before it that belong to it: annotations, and Dart's signatures
+    attributes: list[Node]  # siblings before it that belong to it: annotations, and those of the head
+    head: list[Node]  # Dart's signatures, and the property of an accessor
     kind: str
     name: str
     qualified_name: str
     parent: int | None
     start_byte: int
     start_row: int
-    signature: str
+    declared_at: int  # where its signature begins
     docstring: str | None
     doc_hash: str | None
     documents: list[int]  # where the nodes of that docstring or comment start
-    is_deprecated: bool
-    is_test: bool
+    is_noted_deprecated: bool  # in its documentation
+    is_named_test: bool
 
     @property
     def is_container(self) -> bool:
@@ -215,18 +212,14 @@ def _describe(
     attributes, comments = leading.before(item.start_byte)
     attributes += item.head
     first = attributes[0] if attributes else item.outer
-    body = item.body or _body(item.node)
+    body = item.body
     said, documents = NOTHING, comments
-    if grammar.blocks and (written := _python_docstring(body)) is not None:
-        said, documents = in_docstring(source[written.start_byte : written.end_byte]), [written]
+    if grammar.blocks:  # Python's, which has its docstring inside
+        body = body or item.node.child_by_field_name("body")
+        if (written := _python_docstring(body)) is not None:
+            said, documents = in_docstring(source[written.start_byte : written.end_byte]), [written]
     if said is NOTHING:
         said, documents = leading.said(comments), comments
-    docstring = said.text
-    if body is not None and grammar.initializers:
-        body = _initializers(grammar, item, body)
-    declared_at = item.node.start_byte if item.outer.type == "decorated_definition" else item.start_byte
-    head_end = body.start_byte if body is not None else item.outer.end_byte
-    head = source[first.start_byte : min(head_end, first.start_byte + _HEAD_BYTES)].decode("utf-8", "replace")
     tested = f"{item.name[0]}(" if kind == "closure" else item.name[-1]  # `it("sells", () => ...)`: by what is called
     return Definition(
         node=item.node,
@@ -234,56 +227,24 @@ def _describe(
         body=body,
         value=item.value,
         attributes=attributes,
+        head=item.head,
         kind=kind,
         name=item.name[-1],
         qualified_name=_bounded(".".join(names)),
         parent=parent,
         start_byte=first.start_byte,
         start_row=first.start_point.row,
-        signature=_signature(
-            leading.without_comments(declared_at, min(head_end, declared_at + _HEAD_BYTES)), body is None
-        ),
-        docstring=docstring,
+        declared_at=item.node.start_byte if item.outer.kind_id in grammar.decorated else item.start_byte,
+        docstring=said.text,
         doc_hash=said.words_hash,
         documents=[node.start_byte for node in documents] if said is not NOTHING else [],
-        is_deprecated=bool(
-            grammar.deprecation_marks.search(head) or (docstring and grammar.deprecation_notes.search(docstring))
-        ),
-        is_test=bool(grammar.test_names.search(tested) or grammar.test_marks.search(head)),
+        is_noted_deprecated=said.text is not None and grammar.deprecation_notes.search(said.text) is not None,
+        is_named_test=grammar.test_names.search(tested) is not None,
     )
 
 
 def _bounded(name: str) -> str:
     return name if len(name) <= QUALIFIED_NAME_CHARS else bounded_name(name.encode())
-
-
-# --- text ------------------------------------------------------------------------------------------------------
-
-
-def _body(node: Node) -> Node | None:
-    """The body of a definition, or of the function expression or type it names."""
-    for name in ("", "value", "right", "type"):
-        holder = node.child_by_field_name(name) if name else node
-        if holder is None:
-            continue
-        if holder.type == "expression_list" and holder.named_child_count:
-            holder = holder.named_child(0)
-        if holder is not None and (body := holder.child_by_field_name("body")) is not None:
-            return body
-    return None
-
-
-def _signature(text: bytes, has_no_body: bool) -> str:
-    if has_no_body:
-        text = _BODILESS_END.sub(b"", text.partition(b"{")[0])
-    signature = " ".join(text.decode("utf-8", "replace").split())
-    return signature.rstrip(" {;").removesuffix(":").rstrip()[:SIGNATURE_CHARS]
-
-
-def _initializers(grammar: Grammar, item: _Found, body: Node) -> Node:
-    """The code before the braces of a constructor, or its body where there is none."""
-    before = item.head[-1].named_children[-1] if item.head else body.prev_named_sibling
-    return before if before is not None and before.kind_id in grammar.initializers else body
 
 
 def _python_docstring(body: Node | None) -> Node | None:

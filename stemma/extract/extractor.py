@@ -178,8 +178,9 @@ class _Rows:
             self.snippets.append((
                 blob_oid, ordinal, definition.parent, definition.kind, definition.name, definition.qualified_name,
                 duplicates[place], definition.start_row + 1, end_row + 1, definition.start_byte,
-                definition.outer.end_byte, definition.signature, definition.docstring,
-                definition.doc_hash, loose, definition.is_deprecated, definition.is_test,
+                definition.outer.end_byte, content.head.signature, definition.docstring,
+                definition.doc_hash, loose, content.head.is_deprecated or definition.is_noted_deprecated,
+                content.head.is_test or definition.is_named_test,
                 content.exact_hash, content.pattern_id, n_lines, len(content.tokens),
             ))  # fmt: skip
             duplicates[place] += 1
@@ -222,7 +223,7 @@ def _pattern(
     code = text[definition.start_byte : end].decode("utf-8", "replace")[:CODE_CHARS]
     reason = trivial_reason(definition.kind, content, in_generated=in_generated)
     return (
-        content.pattern_id, language, definition.kind, definition.name, definition.signature, definition.docstring,
+        content.pattern_id, language, definition.kind, definition.name, content.head.signature, definition.docstring,
         code, n_lines, len(content.tokens), content.shingles, sub_tokens(content.tokens), reason is not None, reason,
         content.structure,
     )  # fmt: skip

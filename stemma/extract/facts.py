@@ -14,6 +14,7 @@ from tree_sitter import Node
 
 from stemma.extract.definitions import Definition
 from stemma.extract.grammars import FIRST_INSIDE, WRITTEN_BEFORE, Grammar, Rule
+from stemma.extract.head import Head
 from stemma.extract.vocabulary import bounded_name
 
 CALLEE_BYTES = 200
@@ -61,12 +62,12 @@ class Facts:
         return 300 + 70 * (len(self.parameters) + len(self.calls) + len(self.defines))
 
 
-def facts(grammar: Grammar, source: bytes, definition: Definition, gathered: Gathered) -> Facts:
+def facts(grammar: Grammar, source: bytes, definition: Definition, said: Head, gathered: Gathered) -> Facts:
     """The facts of a definition, from what was gathered in it and from its head."""
     callees = (name for raw in dict.fromkeys(gathered.calls) if (name := _CALLEES[raw]))
     return Facts(
         _parameters(grammar, source, definition),
-        _modifiers(grammar, source, definition),
+        _modifiers(grammar, source, definition, said),
         list(islice(dict.fromkeys(callees), MAX_NAMES)),
         [bounded_name(name) for name in islice(dict.fromkeys(gathered.names), MAX_NAMES)],
         1 + gathered.n_decisions,
@@ -248,9 +249,9 @@ def _first(node: Node, fields: tuple[int, ...]) -> Node | None:
 # --- modifiers -------------------------------------------------------------------------------------------------
 
 
-def _modifiers(grammar: Grammar, source: bytes, definition: Definition) -> list[str]:
+def _modifiers(grammar: Grammar, source: bytes, definition: Definition, said: Head) -> list[str]:
     """The words of the head that are modifiers, outside of brackets; and `test` where it is marked as one."""
-    head = definition.signature
+    head = said.signature
     lead = definition.node.start_byte if definition.outer.start_byte < definition.node.start_byte else 0
     if definition.attributes or lead:
         end = max(lead, definition.outer.start_byte)
@@ -263,6 +264,6 @@ def _modifiers(grammar: Grammar, source: bytes, definition: Definition) -> list[
                 break
             head = _GROUP.sub(" ", head)
         found = dict.fromkeys(grammar.modifiers.findall(head))
-    if definition.is_test and definition.kind != "closure":
+    if (said.is_test or definition.is_named_test) and definition.kind != "closure":
         found["test"] = None
     return list(found)

@@ -102,6 +102,8 @@ class Grammar:
     annotations: frozenset[int]
     raises: frozenset[int]
     initializers: frozenset[int]
+    decorated: frozenset[int]
+    """Nodes that hold decorators, which are no part of a signature, and the definition."""
     fields: Fields
     modifiers: re.Pattern[str]
     lead_in: re.Pattern[str]
@@ -199,6 +201,7 @@ def load(name: str) -> Grammar:
         annotations=kinds.named(row.annotations),
         raises=kinds.named(row.raises),
         initializers=kinds.named(row.initializers),
+        decorated=kinds.named(["decorated_definition"]),
         fields=Fields(
             pattern=kinds.fields(_PATTERN_FIELDS),
             pair=kinds.fields(["value"]),
