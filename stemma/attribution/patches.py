@@ -60,7 +60,7 @@ def _unified(lines: list[str]) -> Iterator[FilePatch]:
     current: FilePatch | None = None
     body: list[str] = []
     path = old = ""
-    for at, line in enumerate([*lines, ""]):
+    for at, line in enumerate(lines):
         header = _HEADER.match(line)
         is_header = header and (lines[at + 1 : at + 2] or [""])[0].startswith("+++ " if header[1] == "---" else "@@")
         if header and is_header and header[1] == "---":

@@ -11,6 +11,7 @@ age is unknown. The Kaplan-Meier estimator over these rows (Kaplan and Meier 195
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -209,7 +210,9 @@ def curve(rows: pl.DataFrame, ages: tuple[int, ...] = AGES) -> dict[str, float |
     is_ended = np.repeat(rows["is_ended"].to_numpy(), rows["n"].to_numpy())
     told: dict[str, float | int | None] = {"n": len(days), "n_ended": int(is_ended.sum())}
     found = ecdf(CensoredData(days[is_ended], right=days[~is_ended])).sf
-    interval = found.confidence_interval(method="log-log") if is_ended.any() else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # at 0 and 1 it is undefined, which is then null here
+        interval = found.confidence_interval(method="log-log") if is_ended.any() else None
     for age in ages:
         is_observed = len(days) > 0 and days.max() >= age
         value = float(found.evaluate([age])[0]) if is_observed else None

@@ -85,21 +85,27 @@ def test_nobody_is_human_without_a_word_of_it(
     assert {origin for origin, _ in origins(database).values()} == {"agent", "unknown"}
 
 
-def reformatted(name: str) -> str:
-    return (
-        f"def {name}(\n    items,\n):\n    while items:\n        try:\n"
-        "            return (\n                items.pop()()\n            )\n        except OSError as error:\n            print(error,)\n"
-    )
+REFORMATTED = """def {name}(
+    items,
+):
+    while items:
+        try:
+            return (
+                items.pop()()
+            )
+        except OSError as error:
+            print(error,)
+"""
 
 
 def test_a_reformat_with_the_commit_or_after_it_changes_no_share(
     database: Database, repository: GitRepository, agent: Agent, attribute: Step
 ) -> None:
     agent.write("b.py", function("three", "retry"))
-    repository.commit("agent", {"b.py": reformatted("three")})
+    repository.commit("agent", {"b.py": REFORMATTED.format(name="three")})
     agent.write("c.py", function("four", "retry"))
     repository.commit("agent again")
-    repository.commit("formatter", {"c.py": reformatted("four")})
+    repository.commit("formatter", {"c.py": REFORMATTED.format(name="four")})
     attribute(repository.path)
     assert origins(database) == {
         ("three", "agent"): ("agent", 1.0),
