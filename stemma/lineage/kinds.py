@@ -165,7 +165,8 @@ def events(pairs: pl.DataFrame) -> pl.DataFrame:
         ("deprecated", is_marked, None),
         ("revived", pl.col("is_revived"), None),
     )
-    return pl.concat(event(first.filter(flag).rename({"child": "node"}), name, detail) for name, flag, detail in told)
+    parts = [event(first.filter(flag).rename({"child": "node"}), name, detail) for name, flag, detail in told]
+    return pl.concat([*parts, event(of_child.filter("is_merged").rename({"child": "node"}), "merged")])
 
 
 def event(rows: pl.DataFrame, event_type: str, detail: pl.Expr | None = None) -> pl.DataFrame:
