@@ -70,7 +70,7 @@ def show_answer(answer: Answer) -> None:
 def _show_timeline(answer: Answer) -> None:
     rows = timeline(answer.graph, answer.own)
     for element in answer.elements[:SHOWN_RELATIVES]:
-        title = f"  {element['kind']}, {element['language']}; {_state(answer, element)}"
+        title = f"  {element['kind']}, {element['language']}; {show.plain(answer.state_of(element))}"
         place = f"{element['repository']} {element['path']}:{element['qualified_name']}"
         show.console.print(Text.assemble((show.plain(place), "bold"), (title, "dim")), soft_wrap=True)
     if len(answer.elements) > SHOWN_RELATIVES:
@@ -100,14 +100,6 @@ def _show_timeline(answer: Answer) -> None:
         table.add_row(*(cell for name, cell in cells.items() if has.get(name, True)))
     show.console.print(table)
     _show_related(answer)
-
-
-def _state(answer: Answer, element: dict[str, Any]) -> str:
-    if element["is_live"]:
-        return "stands at the head"
-    later = answer.graph.nodes.filter("is_live", pl.col("node_id").is_in(answer.own.implode()))
-    names = [show.plain(f"{path}:{name}") for path, name in later.select("path", "qualified_name").iter_rows()]
-    return f"goes on as {', '.join(names[:SHOWN_RELATIVES])}" if names and len(answer.elements) == 1 else "gone"
 
 
 def _happened(row: dict[str, Any], *, with_subject: bool) -> Text:

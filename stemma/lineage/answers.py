@@ -14,9 +14,10 @@ import polars as pl
 
 from stemma.errors import NotFoundError
 from stemma.lineage import queries
-from stemma.lineage.graph import Graph
+from stemma.lineage.graph import SAME_ELEMENT, Graph
 from stemma.store.postgres import Database
 
+NAMED = 5
 Kind = Literal["timeline", "family", "ancestors", "descendants", "path"]
 ELEMENT = (
     "repository",
@@ -71,6 +72,15 @@ class Answer:
     graph: Graph
     own: pl.Series
     walked: pl.DataFrame | None = None
+
+    def state_of(self, element: dict[str, Any]) -> str:
+        """Whether one of the elements still stands, or under which name and in which file it goes on."""
+        if element["is_live"]:
+            return "stands at the head"
+        later = self.graph.walk([element["node_id"]], is_upward=False, only=SAME_ELEMENT)["node_id"]
+        live = self.graph.nodes.filter("is_live", pl.col("node_id").is_in(later.implode()))
+        names = [f"{path}:{name}" for path, name in live.select("path", "qualified_name").iter_rows()]
+        return f"goes on as {', '.join(names[:NAMED])}" if names else "gone from the head"
 
 
 def from_database(db: Database, reference: str, repo_id: str | None, view: View) -> Answer:

@@ -5,6 +5,8 @@ How the element's history is found lives in `asked`; the answer has the form of 
 
 from __future__ import annotations
 
+import os
+
 import polars as pl
 
 from stemma.config import Settings
@@ -14,7 +16,7 @@ from stemma.git import command, history
 from stemma.git.checkouts import Place
 from stemma.git.history import Damage
 from stemma.git.location import parse_location
-from stemma.git.paths import shown
+from stemma.git.paths import shown, unescape
 from stemma.git.store import Store, open_store
 from stemma.ids import content_id
 from stemma.languages import grammar_of
@@ -58,17 +60,14 @@ def from_checkout(settings: Settings, place: Place, what: str, view: View, *, wh
     element = graph.nodes.filter(pl.col("node_id") == told.node_id)
     starts = [told.node_id]
     walked = None
-    own = pl.concat([pl.Series(starts), _followed(graph, starts)["node_id"]]).alias("node_id")
+    own = pl.concat([pl.Series(starts), graph.walk(starts, is_upward=True, only=SAME_ELEMENT)["node_id"]]).alias(
+        "node_id"
+    )
     if view.kind == "ancestors":
         walked = graph.walk(starts, is_upward=True).filter(pl.col("depth") <= (view.max_depth or MAX_DEPTH))
         graph = graph.only(pl.concat([pl.Series(starts), walked["node_id"]]))
     label = f"{place.path}:{what}"
     return Answer(label, view, "git", remark, element.select(ELEMENT).to_dicts(), graph, own, walked)
-
-
-def _followed(graph: Graph, starts: list[str]) -> pl.DataFrame:
-    same = Graph(graph.nodes, graph.edges.filter(pl.col("edge_type").is_in(SAME_ELEMENT)), graph.events, graph.focus)
-    return same.walk(starts, is_upward=True)
 
 
 def _open(place: Place) -> tuple[Store, str]:
@@ -84,8 +83,8 @@ def _open(place: Place) -> tuple[Store, str]:
 
 def _definitions(asking: Asking, store: Store, place: Place, head: str) -> Parsed:
     """The file's definitions as HEAD has it."""
-    grammar = grammar_of(place.path)
-    with store.stream("--literal-pathspecs", "ls-tree", "--full-tree", head, "--", _git_path(place)) as listed:
+    grammar, git_path = grammar_of(place.path), os.fsdecode(unescape(place.path))
+    with store.stream("--literal-pathspecs", "ls-tree", "--full-tree", head, "--", git_path) as listed:
         rows = [line for block in listed.line_blocks() for line in block if line]
     parts = rows[0].split() if rows else []
     if listed.code != 0 or len(parts) < 3 or parts[1] != "blob":
@@ -93,10 +92,6 @@ def _definitions(asking: Asking, store: Store, place: Place, head: str) -> Parse
     if grammar is None:
         raise ConfigError(f"The name of {place.path} tells no language Stemma reads.", "Give a file of source code.")
     return asking.contents.parsed(parts[2], grammar)
-
-
-def _git_path(place: Place) -> str:
-    return place.path
 
 
 def _chosen(parsed: Parsed, what: str, place: Place) -> Found:

@@ -6,7 +6,7 @@ How it is read from the database lives in `queries`, straight from a checkout in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -98,10 +98,16 @@ class Graph:
             self.is_cut or kept.height < self.nodes.height,
         )
 
-    def walk(self, starts: Iterable[str], *, is_upward: bool) -> pl.DataFrame:
-        """Versions reached from some along derivation, as `queries.relatives` tells them."""
+    def walk(self, starts: Iterable[str], *, is_upward: bool, only: Sequence[str] = ()) -> pl.DataFrame:
+        """Versions reached from some along derivation, as `queries.relatives` tells them.
+
+        Args:
+            only: types of edge to keep to; by default every derivation.
+        """
         near, far = ("child_id", "parent_id") if is_upward else ("parent_id", "child_id")
-        edges = self.derivations.sort("weight", near, "edge_type", descending=[True, False, False], nulls_last=True)
+        edges = self.derivations.filter(pl.col("edge_type").is_in(only) if only else pl.lit(value=True)).sort(
+            "weight", near, "edge_type", descending=[True, False, False], nulls_last=True
+        )
         frontier = pl.DataFrame({near: list(dict.fromkeys(starts))}, schema={near: pl.String})
         seen, levels = frontier[near], [pl.DataFrame(schema=WALKED)]
         while not frontier.is_empty():

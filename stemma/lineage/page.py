@@ -109,7 +109,7 @@ def _head(answer: Answer, graph: Graph, title: str) -> Iterator[str]:
         *([_VIEWS[answer.view.kind]] if answer.view.kind in _VIEWS else []),
         f"{nodes.height:,} versions in {_count(n_files, 'file')} of {_count(n_repositories, 'repository')}",
         f"{first_day:%Y-%m-%d} to {last_day:%Y-%m-%d}",
-        "stands at the head" if any(element["is_live"] for element in answer.elements) else "gone from the head",
+        answer.state_of(answer.elements[0]),
     ]
     yield f"<p>{_text(' · '.join(told_of))}</p>"
     if answer.remark:
@@ -138,9 +138,12 @@ def _drawing(graph: Graph) -> Iterator[str]:
     yield 'd="M-5-5 5 5M-5 5 5-5"/></svg>removed</li></ul>'
     origins = {origin for origin in graph.nodes["origin"].unique() if origin}
     if origins:
+        dots = "".join(
+            f'<span class="dot {origin}"></span>{words} ' for origin, words in _ORIGINS.items() if origin in origins
+        )
         yield '<fieldset><legend>Colour by</legend><label><input type="radio" name="colour" value="kind" checked> '
-        yield 'what happened</label><label><input type="radio" name="colour" value="origin"> who wrote it '
-        yield f"({', '.join(words for origin, words in _ORIGINS.items() if origin in origins)})</label></fieldset>"
+        yield 'what happened</label><label><input type="radio" name="colour" value="origin"> who wrote it</label>'
+        yield f"<span>{dots}</span></fieldset>"
     yield '<div class="scroll" tabindex="0" role="region" aria-label="Drawing of the graph, scrolls sideways">'
     yield '<div class="drawing"><div class="lanes">'
     for lane in layout.lanes:

@@ -143,12 +143,16 @@ def test_time_goes_to_the_right_and_a_derived_version_stands_after_its_origin(br
 
 def test_who_wrote_it_can_be_the_colour(browser: Browser, file: Path) -> None:
     opened = Opened(browser, file)
-    fill = f"getComputedStyle(document.querySelector('{opened.mark('uno3')} .mark')).fill"
-    before = opened.tab.evaluate(fill)
+
+    def fill(name: str) -> object:
+        return opened.tab.evaluate(f"getComputedStyle(document.querySelector('{opened.mark(name)} .mark')).fill")
+
+    assert fill("uno3") == "rgb(138, 63, 252)"  # moved
     opened.tab.check("input[value=origin]")
-    agent = opened.tab.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--agent')")
-    assert opened.tab.evaluate(fill) != before or opened.tab.evaluate("document.querySelector('.by-origin') !== null")
-    assert re.fullmatch(r"\s*#[0-9a-f]{6}", agent)
+    assert fill("uno3") == "rgb(176, 0, 106)"  # an agent's
+    assert fill("uno5") == fill("one0") == "rgb(107, 118, 130)"  # where nobody has looked, and where nothing was found
+    choices = " ".join(opened.tab.locator("fieldset").inner_text().split())
+    assert choices == "Colour by what happened who wrote it agent unknown"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
