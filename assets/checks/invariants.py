@@ -146,9 +146,11 @@ INVARIANTS = (
         "lineage_edges",
         "Both ends of every lineage edge exist.",
         """
-        SELECT e.edge_id FROM stemma.lineage_edges e
-        WHERE NOT EXISTS (SELECT FROM stemma.lineage_nodes n WHERE n.node_id = e.child_id)
-           OR NOT EXISTS (SELECT FROM stemma.lineage_nodes n WHERE n.node_id = e.parent_id)
+        SELECT e.edge_id FROM stemma.lineage_edges e LEFT JOIN stemma.lineage_nodes n ON n.node_id = e.child_id
+        WHERE n.node_id IS NULL
+        UNION ALL
+        SELECT e.edge_id FROM stemma.lineage_edges e LEFT JOIN stemma.lineage_nodes n ON n.node_id = e.parent_id
+        WHERE n.node_id IS NULL
         """,
     ),
     Invariant(

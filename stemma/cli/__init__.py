@@ -30,6 +30,7 @@ COMMANDS = {
     "lineage": "lineage",
     "origin": "attribution",
     "attribution": "attribution",
+    "drift": "drift",
     "archive": "archive",
     "verdict": "ask",
     "doctor": "doctor",

@@ -16,10 +16,11 @@ from stemma.store.postgres import Database
 SCHEMA = pl.Schema({"edge_id": pl.String(), "child_id": pl.String(), "parent_id": pl.String()})
 
 _IS_DERIVATION = "edge_type <> ALL (ARRAY['replaced_by', 'deprecated_by'])"
-# Ids are hashes: half of one is enough to tell a million versions apart, and a graph of halves fits where texts do not.
-_HALF = "('x' || left({0}, 16))::bit(64)::bigint"
+# 64 bits are enough to tell a million versions apart, and a graph of numbers fits where one of texts does not. Two ids
+# of one number could only make a cycle that is none, once in ten million such graphs.
+_NUMBER = "hashtextextended({0}, 0)"
 _ENDS = (
-    f"SELECT {_HALF.format('child_id')} AS child, {_HALF.format('parent_id')} AS parent "
+    f"SELECT {_NUMBER.format('child_id')} AS child, {_NUMBER.format('parent_id')} AS parent "
     f"FROM stemma.lineage_edges WHERE {_IS_DERIVATION}"
 )
 
@@ -42,6 +43,6 @@ def cyclic_edges(db: Database) -> pl.DataFrame:
     with db.transaction() as transaction, transaction.staged("on_cycle", on_cycle.unique()) as name:
         return transaction.read(
             f"SELECT e.edge_id, e.child_id, e.parent_id FROM stemma.lineage_edges e JOIN {name} c "
-            f"ON c.child = {_HALF.format('e.child_id')} AND c.parent = {_HALF.format('e.parent_id')} "
+            f"ON c.child = {_NUMBER.format('e.child_id')} AND c.parent = {_NUMBER.format('e.parent_id')} "
             f"WHERE e.{_IS_DERIVATION} ORDER BY 1"
         )

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from stemma.config import Settings
+from stemma.store import marts
 from stemma.store.postgres import Database
 from tests.conftest import fresh_database
 from tests.dbt.planted import plant
@@ -69,3 +71,11 @@ def built(built_empty: Built) -> Built:
 @pytest.fixture(scope="session")
 def manifest(built_empty: Built) -> dict[str, Any]:
     return built_empty.manifest
+
+
+@pytest.fixture(scope="session")
+def file_of(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose data folder holds the marts' file of the planted world."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("marts"))
+    marts.build_marts(built.database, settings)
+    return settings

@@ -131,7 +131,7 @@ def _vote(pattern_id: str, member: str, vote: str) -> dict[str, Any]:
 
 
 def _node(
-    node_id: str, name: str, index: int, text: str, where: str = "a/a.py", pattern: str = "parse"
+    node_id: str, name: str, index: int, text: str, *, where: str = "a/a.py", pattern: str = "parse"
 ) -> dict[str, Any]:
     repo_id, path = where.split("/")
     row = {"node_id": node_id, "repo_id": repo_id, "path": path, "kind": "function", "qualified_name": name}
@@ -239,9 +239,9 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
         ],
         "lineage_nodes": [
             *(_node("n1", "load", 0, "v"), _node("n2", "load", 1, "w"), _node("n3", "parse", 2, "x")),
-            _node("m1", "fetch", 0, "f1", "b/lib.py", "fetch"),
-            _node("m2", "fetch", 1, "f2", "b/lib.py", "fetch fixed"),
-            _node("k1", "fetch", 1, "f1", "a/net.py", "fetch"),
+            _node("m1", "fetch", 0, "f1", where="b/lib.py", pattern="fetch"),
+            _node("m2", "fetch", 1, "f2", where="b/lib.py", pattern="fetch fixed"),
+            _node("k1", "fetch", 1, "f1", where="a/net.py", pattern="fetch"),
         ],
         "lineage_edges": [
             _edge("e1", "n2", "n1", "modified_from"),

@@ -6,20 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from stemma.config import Settings
 from stemma.store import marts
-from tests.dbt.conftest import PROJECT, Built
+from tests.dbt.conftest import PROJECT
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="session")
-def file_of(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("marts"))
-    marts.build_marts(built.database, settings)
-    return settings
 
 
 def ask(settings: Settings, sql: str) -> list[Row]:
@@ -32,8 +23,8 @@ def question(settings: Settings, number: int) -> list[Row]:
 
 
 def test_question_1_survival_of_agents_and_of_people(file_of: Settings) -> None:
-    """Of two agent snippets one ended on day 32 (31.5 days begun): all live past 30, half past 90. Of the two of people one
-    ended on day 10, and nobody saw the other for 90 days. Of four lines three ended on day 20."""
+    """Of two agent snippets one ended on day 32 (31.5 days begun): all live past 30, half past 90. Of the two of people
+    one ended on day 10, and nobody saw the other for 90 days. Of four lines three ended on day 20."""
     rows = question(file_of, 1)
     everywhere = [row for row in rows if row["repository"] == "all"]
     assert [tuple(row.values()) for row in everywhere] == [
@@ -48,8 +39,8 @@ def test_question_1_survival_of_agents_and_of_people(file_of: Settings) -> None:
 
 
 def test_question_2_new_clones_per_thousand_added_lines(file_of: Settings) -> None:
-    """Three definitions of three lines came: load by a person, the copy of fetch by an agent, fetch itself by nobody known.
-    Their later versions are no longer than they were."""
+    """Three definitions of three lines came: load by a person, the copy of fetch by an agent, fetch itself by nobody
+    known. Their later versions are no longer than they were."""
     assert [tuple(row.values()) for row in question(file_of, 2)] == [
         ("agent", 1, 3, 333.33),
         ("human", 0, 3, 0.0),
