@@ -5,7 +5,7 @@ Which commits are to be read is decided by `ingest`; how git tells of them, by `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -48,24 +48,49 @@ class History:
         return pl.DataFrame({"sha": self.chain, "first_parent_index": range(len(self.chain))}, schema=CHAIN)
 
 
-def places(read: History, order: Sequence[str], *, is_kept: bool) -> tuple[pl.DataFrame, set[str]]:
+def places(read: History, order: Sequence[str], *, is_numbered: bool) -> tuple[pl.DataFrame, set[str]]:
     """The topological position of each commit of `order` (parents first), and those of them that have a row.
 
-    Args:
-        is_kept: positions that were given stand, and new commits go above them; otherwise all are given anew.
+    Positions that were given stand (`is_numbered`: they were), and new commits go above them, unless one is a parent of
+    a commit that is known, as where a shallow history was deepened: then all are given anew.
     """
+    transaction, repo_id = read.transaction, read.repo_id
     new = pl.DataFrame({"sha": order}, schema={"sha": pl.String})
-    with read.transaction.staged("in_order", new) as name:
+    with transaction.staged("in_order", new) as name:
         query = f"SELECT c.sha, c.position FROM stemma.commits c JOIN {name} USING (sha) WHERE c.repo_id = $1"
-        known = read.transaction.read(query, [read.repo_id], PLACES)
-    if not is_kept:
+        known = transaction.read(query, [repo_id], PLACES)
+    added = new.join(known, on="sha", how="anti", maintain_order="left")
+    if not is_numbered or _is_below(read, added, known):
         return new.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32)), set(known["sha"])
     query = "SELECT coalesce(max(position), -1) AS last FROM stemma.commits WHERE repo_id = $1"
-    last = read.transaction.read(query, [read.repo_id])["last"].item()
-    # new ones have no known child, or that child's row would have been cut off there
-    added = new.join(known, on="sha", how="anti", maintain_order="left")
+    last = transaction.read(query, [repo_id])["last"].item()
     added = added.with_columns(position=pl.int_range(1, pl.len() + 1, dtype=pl.Int32) + last)
     return pl.concat([known, added]), set(known["sha"])
+
+
+def _is_below(read: History, added: pl.DataFrame, known: pl.DataFrame) -> bool:
+    """Whether a commit that is added is a parent of one that is known."""
+    if known.is_empty():
+        return False
+    with read.transaction.staged("added", added) as name:
+        query = (
+            f"SELECT EXISTS (SELECT FROM stemma.commits c, unnest(c.parents) parent JOIN {name} a ON a.sha = parent "
+            "WHERE c.repo_id = $1) AS is_below"
+        )
+        return bool(read.transaction.read(query, [read.repo_id])["is_below"].item())
+
+
+def fingerprint(read: History, shas: Collection[str]) -> tuple[object, ...]:
+    """Differs where what the commits changed, or where the history is cut off, is told otherwise."""
+    with read.transaction.staged("told", pl.DataFrame({"sha": list(shas)}, schema={"sha": pl.String})) as name:
+        query = (
+            "SELECT count(*) AS n, bit_xor(hashtextextended(concat_ws(' ', f.sha, f.old_blob, '>', f.new_blob, "
+            "  f.language, f.category, f.path), 0)) AS changes, "
+            "(SELECT bit_xor(hashtextextended(c.sha, 0)) FROM stemma.commits c JOIN {name} t USING (sha) "
+            "  WHERE c.repo_id = $1 AND c.is_shallow_boundary) AS cuts "
+            "FROM stemma.file_changes f JOIN {name} t USING (sha) WHERE f.repo_id = $1"
+        )
+        return read.transaction.read(query.replace("{name}", name), [read.repo_id]).row(0)
 
 
 def write_commits(read: History, shas: Sequence[str], placed: pl.DataFrame) -> tuple[int, dict[str, str | None]]:

@@ -18,6 +18,7 @@ from stemma.git import history, snapshots, trees
 from stemma.git.changes import changes
 from stemma.git.commit_rows import (
     History,
+    fingerprint,
     move_to_chain,
     places,
     retire_changes,
@@ -128,13 +129,12 @@ def _write_history(read: History, past: _Past, chosen: Selection, told: Phase) -
     """Write the commits that are new, or all where what was known of them does not hold any more."""
     before = past.before.chain
     is_onward = len(before) > 0 and read.chain[: len(before)] == before
-    keeps_order = past.before.is_same_version and not past.before.is_partial and not past.moved_cuts
-    keeps_rows = keeps_order and past.is_same_rules
+    keeps_rows = past.is_same_rules and not past.before.is_partial and not past.moved_cuts
     order = history.in_order(read.store, read.head, before[-1] if is_onward and keeps_rows else None, read.damage)
     if read.damage.missing:
-        is_onward = keeps_order = keeps_rows = False
+        is_onward = keeps_rows = False
         order = history.in_order(read.store, read.head, None, read.damage)
-    placed, known = places(read, order, is_kept=keeps_order)
+    placed, known = places(read, order, is_numbered=past.before.is_same_version)
     wanted = [sha for sha in order if sha not in known] if keeps_rows else order
     told.total = len(wanted)
     counts = _counts()
@@ -143,15 +143,17 @@ def _write_history(read: History, past: _Past, chosen: Selection, told: Phase) -
         n_commits, counts["n_file_changes"] = move_to_chain(read)
         counts["n_commits"] += n_commits
     stale = _stale(past, known, is_broken=bool(read.damage.missing))
-    if stale is None or stale:
+    told_before = None if stale == [] else fingerprint(read, known)
+    if stale != []:
         counts["n_retired"] += retire_changes(read.transaction, read.repo_id, stale)
-        _reread_by_all_steps(read.transaction, read.repo_id)
     n_commits, first_parents = write_commits(read, wanted, placed)
     if stale is not None:
         unread = known.difference(stale)
         first_parents = {sha: parent for sha, parent in first_parents.items() if sha not in unread}
     counts["n_commits"] += n_commits
     counts["n_file_changes"] += write_changes(read, first_parents, chosen, told)
+    if told_before is not None and fingerprint(read, known) != told_before:
+        _reread_by_all_steps(read.transaction, read.repo_id)
     return counts
 
 
@@ -203,7 +205,7 @@ def _rules_differ(known: pl.DataFrame, listed: pl.DataFrame) -> bool:
 
 
 def _reread_by_all_steps(transaction: Transaction, repo_id: str) -> None:
-    """Commits whose ids have not changed are read otherwise from now on: whoever read them begins anew."""
+    """Commits whose ids have not changed tell something else from now on: whoever read them begins anew."""
     transaction.execute("UPDATE stemma.lineage_progress SET version = NULL WHERE repo_id = $1", [repo_id])
     transaction.execute(
         "UPDATE stemma.commits SET traced_by = NULL WHERE repo_id = $1 AND traced_by IS NOT NULL", [repo_id]

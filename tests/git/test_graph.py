@@ -321,6 +321,32 @@ def test_whoever_traced_a_history_that_is_read_otherwise_now_begins_anew(
     assert positions(ingestion)[one] < positions(ingestion)[two]
 
 
+def test_a_damaged_history_that_goes_on_is_not_traced_anew_and_keeps_its_order(
+    ingestion: Ingestion, repository: GitRepository
+) -> None:
+    shas = [repository.commit(f"Number {number}", {"a.py": f"x = {number}\n"}) for number in range(4)]
+    path = repository.path / ".git" / "objects" / shas[1][:2] / shas[1][2:]
+    lost = path.read_bytes()
+    path.unlink()
+    ingestion(repository.path)
+    assert ingestion.chain() == shas[2:]
+    ingestion.db.execute("UPDATE stemma.commits SET traced_by = 'now'")
+    before = positions(ingestion)
+
+    new = repository.commit("Number 4", {"a.py": "x = 4\n"})
+    ingestion(repository.path)
+
+    traced = "SELECT sha FROM stemma.commits WHERE traced_by IS NOT NULL ORDER BY position"
+    assert ingestion.rows(traced) == [(sha,) for sha in shas[2:]]
+    assert positions(ingestion) == {**before, new: 2}
+
+    path.write_bytes(lost)  # mended: there is more below, and what seemed to begin did not
+    ingestion(repository.path)
+    assert ingestion.rows(traced) == []
+    assert_parents_come_first(ingestion)
+    assert ingestion.chain() == [*shas, new]
+
+
 def test_trailers_are_kept_without_secrets_and_no_more_than_fifty(
     ingestion: Ingestion, repository: GitRepository
 ) -> None:
