@@ -205,11 +205,11 @@ def _comments_hash(found: Definitions, definition: Definition, members: list[Def
     if not comments:
         return None
     documents = {start for said in (definition, *members) for start in said.documents}
-    spans = [(member.start_byte, member.outer.end_byte) for member in members]
-    starts = [start for start, _ in spans]
+    ends = [member.outer.end_byte for member in members]
+    starts = [member.start_byte for member in members]
     left = []
-    for node in comments:
-        at = bisect_right(starts, node.start_byte) - 1
-        if node.start_byte not in documents and (at < 0 or node.start_byte >= spans[at][1]):
-            left.append(text[node.start_byte : node.end_byte])
-    return words_hash(left)
+    for start, end in comments:
+        at = bisect_right(starts, start) - 1
+        if start not in documents and (at < 0 or start >= ends[at]):
+            left.append(text[start:end])
+    return words_hash(left) if left else None

@@ -7,7 +7,7 @@ are equal texts. The names of the parameters and the facts of the body are in `f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -66,17 +66,12 @@ def _holders(grammar: Grammar, definition: Definition) -> list[Node]:
     found = [node for node in definition.attributes if node.start_byte >= definition.start_byte] + [definition.node]
     if definition.value is not None:
         found.append(definition.value)
-    at = next(_functions(grammar, found[-1]), None)
-    while at is not None and len(found) < _MAX_NODES:
+    at: Node | None = found[-1] if grammar.has_declarators else None
+    while at is not None and (at := at.child_by_field_name("declarator")) is not None and len(found) < _MAX_NODES:
         found.append(at)
-        at = next(_functions(grammar, at), None)
     if grammar.wrapped_heads:
         found += [child for node in found for child in node.named_children if child.kind_id in grammar.wrapped_heads]
     return found
-
-
-def _functions(grammar: Grammar, node: Node) -> Iterator[Node]:
-    return (child for part in grammar.fields.function if (child := node.child_by_field_id(part)) is not None)
 
 
 def _parameter_list(grammar: Grammar, source: bytes, holders: list[Node]) -> str | None:
@@ -104,7 +99,7 @@ def _bracketed(node: Node) -> list[Node]:
 
 
 def _return_type(grammar: Grammar, source: bytes, holders: list[Node]) -> str | None:
-    for holder in holders:
+    for holder in holders if grammar.trailing_types else ():
         trailing = next((child for child in holder.named_children if child.kind_id in grammar.trailing_types), None)
         if trailing is not None:
             return _written(grammar, source, trailing.named_children) or None

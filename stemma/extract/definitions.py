@@ -117,9 +117,10 @@ def find_definitions(grammar: Grammar, tree: Tree, source: bytes, is_late: Calla
 def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
     """Where several patterns match one node, the first of the file counts."""
     captured = _Captured()
-    given = _given_names(grammar.definitions)
+    given, roles = _given_names(grammar.definitions), _roles(grammar.definitions)
     for pattern, captures in grammar.matches(grammar.definitions, tree):
-        role = next(name for name in captures if name not in _BESIDE)
+        if (role := roles.get(pattern)) is None:
+            roles[pattern] = role = next(name for name in captures if name not in _BESIDE)
         node = captures[role][0]
         if role in ("comment", "attribute"):
             captured.leading.append(node)
@@ -144,6 +145,12 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
 def _given_names(query: Query) -> list[str | None]:
     """The name each pattern gives with `(#set! name "...")`, where the language writes none."""
     return [query.pattern_settings(pattern).get("name") for pattern in range(query.pattern_count)]
+
+
+@cache
+def _roles(_: Query) -> dict[int, str]:
+    """What each pattern finds, as far as it has found anything."""
+    return {}
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import count
 from typing import Any, cast
 
 from tree_sitter import Language as TreeSitterLanguage
@@ -31,7 +32,7 @@ BEFORE_NAME = "<"
 READ_BYTES = 1 << 20
 MATCH_LIMIT = 1 << 16
 LATE_EVERY = 32
-"""The clock is looked at once in so many definitions."""
+"""The clock is looked at once in so many definitions, or calls by the parser."""
 
 _PATTERN_FIELDS = ("pattern", "declarator", "left", "name")  # the first that is there leads on to the names
 _BESIDE_FIELDS = ("type", "value", "right", "default_value", "default", "size", "key", "parameters", "return_type")
@@ -96,6 +97,8 @@ class Grammar:
     wrapped_heads: frozenset[int]
     """Nodes inside a head that hold what other grammars have in the head itself."""
     returns: dict[int, int | str]
+    has_declarators: bool
+    """A function's name and parameters are wrapped in declarators, as C's."""
     trailing_types: frozenset[int]
     beside_types: frozenset[int]
     """Nodes that may stand in what is written before a name, and are no part of the type."""
@@ -119,10 +122,11 @@ class Grammar:
             ParseTimeout: `is_late` said yes.
         """
         self.parser.reset()  # after a timeout it would go on with the file before
+        counter = count(1)  # it asks every few microseconds
         try:
             return self.parser.parse(
                 lambda offset, _point: source[offset : offset + READ_BYTES],
-                progress_callback=lambda _offset, _has_error: is_late(),
+                progress_callback=lambda _offset, _has_error: not next(counter) % LATE_EVERY and is_late(),
             )
         except ValueError as error:
             raise ParseTimeout from error
@@ -197,6 +201,7 @@ def load(name: str) -> Grammar:
         wrapped_heads=kinds.whose("_signature$|^lambda_function_type$|^[gs]etter$") - kinds.whose("^method_signature"),
         returns={kind: kinds.returned(rule) for node, rule in row.returns.items() for kind in kinds.named([node])},
         beside_types=kinds.whose("^attribute|^annotation$|^ms_declspec_modifier$"),
+        has_declarators=bool(kinds.named(["function_declarator"])),
         trailing_types=kinds.named(["trailing_return_type"]),
         annotations=kinds.named(row.annotations),
         raises=kinds.named(row.raises),

@@ -22,8 +22,9 @@ class Leading:
 
     def __init__(self, nodes: list[Node], remarks: list[Node], source: bytes, lead_in: re.Pattern[str]) -> None:
         nodes.sort(key=lambda node: node.end_byte)
-        self._remarks = sorted(remarks, key=lambda node: node.start_byte)
-        self._remark_starts = [node.start_byte for node in self._remarks]
+        comments = [node for node in nodes if "comment" in node.type]
+        self._spans = sorted([(node.start_byte, node.end_byte) for node in (*comments, *remarks)])
+        self._span_starts = [start for start, _ in self._spans]
         self._nodes = nodes
         self._ends = [node.end_byte for node in nodes]
         self._source = source
@@ -56,14 +57,9 @@ class Leading:
                 start = min(node.end_byte, end)
         return b"".join([*parts, self._source[start:end]])
 
-    def inside(self, start: int, end: int) -> list[Node]:
-        """The comments and remarks from `start` to `end`, in order."""
-        found = self._nodes[bisect_right(self._ends, start) : bisect_right(self._ends, end)]
-        found = [node for node in found if node.start_byte >= start and "comment" in node.type]
-        if self._remarks:
-            remarks = self._remarks[bisect_left(self._remark_starts, start) : bisect_left(self._remark_starts, end)]
-            found = sorted([*found, *remarks], key=lambda node: node.start_byte)
-        return found
+    def inside(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Where the comments and remarks from `start` to `end` begin and end, in order."""
+        return self._spans[bisect_left(self._span_starts, start) : bisect_left(self._span_starts, end)]
 
     def said(self, comments: list[Node]) -> Said:
         """What the comments say together."""

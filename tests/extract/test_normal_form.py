@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from hashlib import blake2b
 
 import pytest
@@ -154,7 +155,7 @@ def test_what_a_string_says_is_in_the_exact_tokens_and_its_layout_is_not(
 @quick
 @given(number=st.integers(0, 10**9), string=st.text("abc éß(){}#", max_size=10))
 def test_other_literals_of_the_same_type_do_not_change_the_pattern(language: str, number: int, string: str) -> None:
-    string = string.replace("#{", "#") if language == "ruby" else string  # an expression begins there
+    string = re.sub(r"#\{+", "#", string) if language == "ruby" else string  # an expression begins there
     text = TEXTS[language].replace("7", str(number)).replace('"s"', f'"{string}"').replace("'s'", f"'{string}'")
     assert pattern(language, text) == pattern(language, TEXTS[language])
 
