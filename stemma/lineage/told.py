@@ -12,7 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from stemma.ids import content_id
-from stemma.lineage import kinds, likeness, pairing
+from stemma.lineage import kinds, likeness, pairing, parts
 from stemma.lineage.assignment import pair
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
@@ -62,8 +62,11 @@ class Batch:
         begun = frame(changed.begun, BEGUN).join(self.versions, on="node", maintain_order="left")
         ended = frame(changed.ended, ENDED).join(self.versions, on="node", maintain_order="left")
         pairs = self._pairs(changed, begun, ended)
-        events = [kinds.events(pairs), self._births(begun, pairs), self._ends(ended, pairs), self._moves(changed)]
-        edges = [kinds.edges(pairs)]
+        born = begun.join(pairs, left_on="node", right_on="child", how="anti", maintain_order="left")
+        gone = self._gone(ended, pairs)
+        passed, passings = self._between(born, gone, pairs)
+        events = [kinds.events(pairs), self._births(born), kinds.event(gone, "removed"), self._moves(changed), passings]
+        edges = [kinds.edges(pairs), passed]
         landed = self._landed(changed)
         return Traced(
             nodes=self._nodes(repo_id, begun, landed),
@@ -142,7 +145,20 @@ class Batch:
         weighed = likeness.weighed(self.contents, joined)
         return kinds.compared(self.contents, weighed)
 
-    def _births(self, begun: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    def _between(
+        self, born: pl.DataFrame, gone: pl.DataFrame, pairs: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What passed between elements, in commits that are no merges: there, other parents may explain it."""
+        single = self.commits.filter(pl.col("parents").list.len() == 1).select("commit")
+        sides = [
+            side.filter(~pl.col("kind").is_in(pairing.TYPES)).join(
+                single, on="commit", how="semi", maintain_order="left"
+            )
+            for side in (born, gone, pairs)
+        ]
+        return parts.between(self.contents, sides[0], sides[1], sides[2], self.calibration)
+
+    def _births(self, born: pl.DataFrame) -> pl.DataFrame:
         """What came of nothing that is known: introduced, or observed where its past cannot be seen."""
         cut = self.commits.select(
             "commit",
@@ -151,7 +167,7 @@ class Batch:
             .when((pl.col("kind_of_commit") == "snapshot") & (pl.col("parents").list.len() == 0))
             .then(pl.lit("snapshot")),
         )
-        born = begun.join(pairs, left_on="node", right_on="child", how="anti").join(cut, on="commit", how="left")
+        born = born.join(cut, on="commit", how="left", maintain_order="left")
         unread = pl.when("is_unknown").then(pl.lit("unreadable"))
         born = born.with_columns(pl.coalesce("boundary", unread).alias("boundary"))
         is_known = pl.col("boundary").is_null()
@@ -163,10 +179,11 @@ class Batch:
             ]
         )
 
-    def _ends(self, ended: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    def _gone(self, ended: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        """What the first parent had, and nothing that the commit holds follows."""
         first = pairs.filter(pl.col("side") == 0).select("commit", node="parent")
         gone = ended.filter((pl.col("side") == 0) & ~pl.col("is_taken"))
-        return kinds.event(gone.join(first, on=["commit", "node"], how="anti"), "removed")
+        return gone.join(first, on=["commit", "node"], how="anti", maintain_order="left")
 
     def _moves(self, changed: Changed) -> pl.DataFrame:
         return kinds.event(frame(changed.moved, MOVED), "moved_within_file", pl.struct("from", "to"))

@@ -1,0 +1,127 @@
+"""What passed between different elements in one commit: extracted, split, inlined, merged. Frames in, frames out.
+
+Versions of one element are paired in `assignment`; what happened between the two of a pair is named in `kinds`.
+
+A function that nothing of the commit explains was extracted from one whose older version holds most of its windows and
+whose newer one has lost them and calls it; where it is not called, the older one was split. One that is followed by
+nothing was inlined into a function that has gained most of its windows and called it before; where it was not called,
+the two were merged. Edges between different elements say so in their evidence (`other_element`), for a history of one
+element ends at them.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from stemma.lineage.calibration import Calibration
+from stemma.lineage.contents import Contents
+from stemma.lineage.kinds import event
+from stemma.lineage.pairing import GROUP_PAIRS
+
+LEAST_WINDOWS = 8  # of 5 tokens: about two lines
+SOURCES = 3  # a text that stood in several functions may be extracted from all of them
+TRIPLES_PER_SLICE = 2_000
+_SIDE = ("node", "name", "qualified_name", "path", "pattern_id", "language")
+
+
+def between(
+    contents: Contents, born: pl.DataFrame, gone: pl.DataFrame, pairs: pl.DataFrame, calibration: Calibration
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Edges (as `kinds.edges`) and events (`kinds.EVENT`) between different elements.
+
+    Args:
+        born, gone: versions of functions that have no parent, or no child, in their commit: commit and all columns.
+        pairs: compared pairs whose text changed, as `kinds.compared`.
+    """
+    changed = pairs.filter("is_first", "is_body", pl.col("pattern_id") != pl.col("pattern_id_parent"))
+    threshold = calibration.thresholds["extracted"]
+    taken = _shared(contents, _with_calls(contents, changed, "later"), born, "lost").filter(
+        pl.col("share") >= threshold
+    )
+    given = _shared(contents, _with_calls(contents, changed, "earlier"), gone, "gained").filter(
+        pl.col("share") >= threshold
+    )
+    edges = [
+        _edges(taken, "node", "parent", ("extracted_from", "derived_from")),
+        _edges(given, "child", "node", ("derived_from", "merged_from")),
+    ]
+    source = pl.struct(pl.col("qualified_name_parent").alias("from"), "share", path="path_parent")
+    into = pl.struct(pl.col("qualified_name_later").alias("into"), "share", path="path_later")
+    other = pl.struct(pl.col("qualified_name").alias("with"), "share", path="path")
+    first = taken.unique("node", keep="first", maintain_order=True)
+    events = [
+        event(first.filter("is_called"), "extracted", source),
+        event(first.filter(~pl.col("is_called")), "split", source),
+        event(given.filter("is_called").unique("node", keep="first", maintain_order=True), "inlined", into),
+        event(given.filter(~pl.col("is_called")).drop("node").rename({"child": "node"}), "merged", other),
+    ]
+    return pl.concat(edges), pl.concat(events)
+
+
+def _with_calls(contents: Contents, changed: pl.DataFrame, side: str) -> pl.DataFrame:
+    """The changed functions with the names they call, later or earlier."""
+    suffix = "" if side == "later" else "_parent"
+    keys = [f"exact_hash{suffix}", f"language{suffix}"]
+    wanted = changed.select(exact_hash=keys[0], language=keys[1]).unique(maintain_order=True)
+    calls = contents.texts(wanted).select(
+        "exact_hash", "language", calls=pl.col("calls").list.eval(pl.element().str.extract(r"(\w+)\W*$"))
+    )
+    return changed.join(calls, left_on=keys, right_on=["exact_hash", "language"], how="left").select(
+        "commit", "child", "parent", "path", "path_parent", "calls", "qualified_name_parent", "language",
+        qualified_name_later="qualified_name", path_later="path", later="pattern_id", earlier="pattern_id_parent",
+    )  # fmt: skip
+
+
+def _shared(contents: Contents, changed: pl.DataFrame, others: pl.DataFrame, what: str) -> pl.DataFrame:
+    """Each of the other functions beside the changed ones that have lost (gained) windows of it, the best first.
+
+    Only functions of the same file, and those that call it, are looked at.
+    """
+    wanted = others.filter(~pl.col("is_trivial")).select("commit", *_SIDE)
+    beside = wanted.join(changed, on=["commit", "path", "language"], how="inner", suffix="_changed")
+    beside = beside.filter(pl.len().over("commit", "path") <= GROUP_PAIRS)
+    calling = changed.explode("calls").join(
+        wanted, left_on=["commit", "calls", "language"], right_on=["commit", "name", "language"], suffix="_other"
+    )
+    triples = pl.concat([
+        beside.select("commit", "node", "child"), calling.select("commit", "node", "child"),
+    ]).unique(maintain_order=True)  # fmt: skip
+    told = triples.join(wanted, on=["commit", "node"], maintain_order="left").join(
+        changed.drop("path"), on=["commit", "child", "language"], maintain_order="left"
+    )
+    parts = [_counted(contents, part, what) for part in told.iter_slices(TRIPLES_PER_SLICE)]
+    found = pl.concat(parts) if parts else _counted(contents, told, what)
+    return (
+        found.filter(pl.col("n_shared") >= LEAST_WINDOWS)
+        .with_columns(is_called=pl.col("calls").list.contains(pl.col("name")).fill_null(False))
+        .sort("commit", "node", -pl.col("share"), "child")
+        .filter(pl.int_range(pl.len()).over("commit", "node") < SOURCES)
+    )
+
+
+def _counted(contents: Contents, triples: pl.DataFrame, what: str) -> pl.DataFrame:
+    ids = pl.concat([triples["pattern_id"], triples["later"], triples["earlier"]]).unique(maintain_order=True)
+    windows = contents.windows(ids).filter(pl.col("shingles").list.len() > 0)
+    for column in ("pattern_id", "later", "earlier"):
+        known = windows.rename({"pattern_id": column, "shingles": f"_{column}"})
+        triples = triples.join(known, on=column, how="left", maintain_order="left")
+    one, other = ("_earlier", "_later") if what == "lost" else ("_later", "_earlier")
+    passed = pl.col(one).list.set_difference(pl.coalesce(other, pl.lit([], pl.List(pl.Int32))))
+    n_shared = pl.col("_pattern_id").list.set_intersection(passed).list.len().cast(pl.Int32)
+    return triples.with_columns(
+        n_shared=n_shared, share=(n_shared / pl.col("_pattern_id").list.len()).cast(pl.Float32)
+    ).drop("_pattern_id", "_later", "_earlier")
+
+
+def _edges(found: pl.DataFrame, child: str, parent: str, names: tuple[str, str]) -> pl.DataFrame:
+    """`names`: of edges where the other function is called, and where it is not."""
+    evidence = pl.struct(matched_by=pl.lit("shared_text"), windows="n_shared", other_element=pl.lit(True))
+    share = pl.col("share")
+    return found.select(
+        child=child,
+        parent=parent,
+        weight=share.cast(pl.Float32),
+        confidence=(share * share / share.sum().over("commit", "node")).cast(pl.Float32),
+        edge_type=pl.when("is_called").then(pl.lit(names[0])).otherwise(pl.lit(names[1])),
+        evidence=evidence.struct.json_encode(),
+    )
