@@ -673,6 +673,7 @@ origin_spans = Table(
     _optional("session_id", Text, "Agent session"),
     _optional("event_id", Text, "Event of the tool call; null for an outside source"),
     PrimaryKeyConstraint("node_id", "span"),
+    Index(None, "event_id"),
     comment="One row per run of tokens of one version that one call, note or record accounts for.",
 )
 

@@ -3,18 +3,20 @@
 The equal runs they are judged by are found in `matching`; what outside sources say is weighed in `labels`.
 
 `covered` are the tokens an edit brought that stand, open, in its runs in the version; coverage is their share. The file
-is the same when the version, or one it follows, stands where the edit was made; the name, when the edit's definition
-is called as the version, or as something inside it. A pair counts where
+is the same when the version, or one it follows, stands where the edit was made; the name, when the qualified names are
+equal or one ends in the other (a piece cut out of a class does not say which). A pair counts where
 
-| the edit is            | in the same file                                  | elsewhere                              |
-|------------------------|---------------------------------------------------|----------------------------------------|
-| a definition, same name| coverage 0.25 of 12 tokens; all of a small one    | coverage 0.5 of 12                     |
-| another name           | coverage 0.8 of 12                                | coverage 0.8 of 30                     |
-| a piece                | coverage 0.5 of 12, or among 12 equal tokens; whole | coverage 0.8 of 30                   |
+| the edit is             | in the same file                                    | elsewhere              |
+|-------------------------|-----------------------------------------------------|------------------------|
+| a definition, same name | coverage 0.25 of 12 tokens; most of a small one     | coverage 0.5 of 12     |
+| another name            | coverage 0.8 of 12                                  | coverage 0.8 of 30     |
+| a piece                 | coverage 0.5 of 12, or among 12 equal tokens; whole | coverage 0.8 of 30     |
 
 or both are whole definitions of equal exact text, equal tokens or equal normal form, and the definition is not trivial
 or stands in that file. The numbers keep two things apart that look alike: an edit that was changed again before its
-commit, and a person's code that repeats a few lines of an agent's.
+commit, and a person's code that repeats a few lines of an agent's. For the same reason a definition that was found
+under its own name is not looked for under others, but in what is around it, and a piece only where the longest run is:
+agents name as many lines around a change as make its place unique.
 """
 
 from __future__ import annotations
@@ -44,16 +46,24 @@ class Credit:
     """version, edit, matched_by"""
 
 
-def credit(versions: Pieces, edits: Pieces, runs: Runs, about_versions: pl.DataFrame, about: pl.DataFrame) -> Credit:
+def credit(
+    versions: Pieces,
+    edits: Pieces,
+    runs: Runs,
+    *,
+    about_versions: pl.DataFrame,
+    about: pl.DataFrame,
+) -> Credit:
     """Judge the pairs, and credit each open token once.
 
     Args:
-        about_versions: a row for each version: exact_hash, token_hash, pattern_id, is_trivial, name, paths (its own and
-            those of the versions it follows).
-        about: a row for each edit: exact_hash, token_hash, pattern_id, qualified_name, path, called_at.
+        about_versions: a row for each version: exact_hash, token_hash, pattern_id, is_trivial, sha, path,
+            qualified_name, paths (its own and those of the versions it follows).
+        about: a row for each edit: exact_hash, token_hash, pattern_id, qualified_name, path, called_at, n_added, and
+            whether it is known already where it stands (is_placed): a definition, under its own name.
     """
     cells = _cells(versions, edits, runs)
-    pairs = _judged(_pairs(cells, runs, edits, about), about_versions, about)
+    pairs = _judged(_pairs(cells, edits, about), about_versions, about)
     chosen = cells.join(pairs.select("version", "edit"), on=["version", "edit"])
     # Of several edits that brought a token, the one with the longer run around it; among equals the first, because
     # who writes a file anew repeats what others wrote before.
@@ -80,13 +90,13 @@ def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
     return pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
 
 
-def _pairs(cells: pl.DataFrame, runs: Runs, edits: Pieces, about: pl.DataFrame) -> pl.DataFrame:
+def _pairs(cells: pl.DataFrame, edits: Pieces, about: pl.DataFrame) -> pl.DataFrame:
     sizes = pl.DataFrame(
         {"edit": np.arange(about.height), "n_text": np.diff(edits.starts), "n_added": about["n_added"]},
         schema_overrides={"edit": pl.Int64},
     )
     covered = cells.group_by("version", "edit").agg(
-        covered=pl.col("at_edit").n_unique(), longest=pl.col("length").max(), n_open=pl.col("at_version").n_unique()
+        covered=pl.col("at_edit").n_unique(), longest=pl.col("length").max()
     )
     return covered.join(sizes, on="edit").with_columns(
         coverage=pl.col("covered") / pl.col("n_added"), is_whole=pl.col("longest") >= pl.col("n_text")
@@ -98,31 +108,71 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
     of_version = about_versions.with_columns(version=pl.int_range(pl.len(), dtype=pl.Int64))
     of_edit = about.drop("n_added").with_columns(edit=pl.int_range(pl.len(), dtype=pl.Int64))
     joined = pairs.join(of_version, on="version").join(of_edit, on="edit", suffix="_edit")
-    is_near = pl.col("paths").list.contains(pl.col("path")) | _ends_alike()
-    is_named = pl.col("qualified_name").is_not_null()
-    is_same_name = pl.col("qualified_name").str.split(".").list.contains(pl.col("name")).fill_null(False)
     matched_by = (
         pl.when(_equal("exact_hash")).then(pl.lit(EXACT))
         .when(_equal("token_hash")).then(pl.lit(TOKENS))
         .when(_equal("pattern_id")).then(pl.lit(PATTERN))
         .otherwise(pl.lit(SIMILARITY))
     )  # fmt: skip
-    coverage, covered = pl.col("coverage"), pl.col("covered")
-    is_small_but_whole = (coverage >= MOST) & ((pl.col("longest") >= _RELIABLE_RUN) | pl.col("is_whole"))
-    counts = (
-        pl.when(is_named & is_same_name & is_near)
+    joined = joined.with_columns(
+        matched_by=matched_by,
+        is_near=pl.col("paths").list.contains(pl.col("path_edit")) | _ends_alike(),
+        is_named=pl.col("qualified_name_edit").is_not_null(),
+        is_own=_is_own_name(),
+    )
+    judged = joined.with_columns(counts=_counts() | _is_equal_definition())
+    own = judged.filter("counts", pl.col("is_own") | ~pl.col("is_named"))
+    most = own.group_by("edit").agg(most=pl.col("covered").max(), most_in_a_row=pl.col("longest").max())
+    is_best = (
+        pl.when("is_named")
+        .then((pl.col("covered") >= MOST * pl.col("most")) | _is_equal_definition())
+        .otherwise(pl.col("is_whole") | ((pl.col("longest") == pl.col("most_in_a_row")) & ~pl.col("is_placed")))
+    )
+    own = own.join(most, on="edit").filter(is_best)
+    placed = pl.col("edit").is_in(own["edit"].implode()) | pl.col("is_placed")
+    around = judged.join(_around(own), on=["edit", "sha", "path", "qualified_name"], how="semi").filter(
+        ~pl.col("is_own")
+    )
+    others = judged.filter(~pl.col("is_own"), "is_named", "counts", ~placed)
+    columns = ["version", "edit", "matched_by"]
+    return pl.concat([own.select(columns), around.select(columns), others.select(columns)]).unique(
+        ["version", "edit"], maintain_order=True
+    )
+
+
+def _counts() -> pl.Expr:
+    """The table of the module's docstring."""
+    coverage, covered, longest = pl.col("coverage"), pl.col("covered"), pl.col("longest")
+    is_small_but_whole = (coverage >= MOST) & ((longest >= _RELIABLE_RUN) | pl.col("is_whole"))
+    return (
+        pl.when(pl.col("is_own") & pl.col("is_near"))
         .then(((coverage >= KEPT) & (covered >= FEW)) | is_small_but_whole)
-        .when(is_named & is_same_name)
+        .when(pl.col("is_own"))
         .then((coverage >= HALF) & (covered >= FEW))
-        .when(is_named & is_near)
+        .when(pl.col("is_named") & pl.col("is_near"))
         .then((coverage >= MOST) & (covered >= FEW))
-        .when(is_near)
-        .then(((coverage >= HALF) & ((covered >= FEW) | (pl.col("longest") >= LONG_RUN))) | pl.col("is_whole"))
+        .when(~pl.col("is_named") & pl.col("is_near"))
+        .then(((coverage >= HALF) & ((covered >= FEW) | (longest >= LONG_RUN))) | pl.col("is_whole"))
         .otherwise((coverage >= MOST) & (covered >= MANY))
     )
-    judged = joined.with_columns(matched_by=matched_by, counts=counts, is_near=is_near)
-    is_equal = (pl.col("matched_by") != SIMILARITY) & (~pl.col("is_trivial") | pl.col("is_near"))
-    return judged.filter(pl.col("counts") | is_equal)
+
+
+def _is_equal_definition() -> pl.Expr:
+    return (pl.col("matched_by") != SIMILARITY) & (~pl.col("is_trivial") | pl.col("is_near"))
+
+
+def _is_own_name() -> pl.Expr:
+    one, other = pl.col("qualified_name"), pl.col("qualified_name_edit")
+    dot = pl.lit(".")
+    is_end = one.str.ends_with(pl.concat_str(dot, other)) | other.str.ends_with(pl.concat_str(dot, one))
+    return ((one == other) | is_end).fill_null(False)
+
+
+def _around(own: pl.DataFrame) -> pl.DataFrame:
+    """The definitions around those that were found, in the same file of the same commit: they hold the same tokens."""
+    names = own.select("edit", "sha", "path", parts=pl.col("qualified_name").str.split("."))
+    sizes = names.with_columns(size=pl.int_ranges(1, pl.col("parts").list.len())).explode("size").drop_nulls("size")
+    return sizes.select("edit", "sha", "path", qualified_name=pl.col("parts").list.head(pl.col("size")).list.join("."))
 
 
 def _equal(name: str) -> pl.Expr:
@@ -132,4 +182,4 @@ def _equal(name: str) -> pl.Expr:
 def _ends_alike() -> pl.Expr:
     """An edit whose repository is not known names its file by a path of another folder that ends in the version's."""
     ends = pl.concat_str(pl.lit("/"), pl.col("paths").list.first())
-    return (pl.col("path").str.starts_with("/") & pl.col("path").str.ends_with(ends)).fill_null(False)
+    return (pl.col("path_edit").str.starts_with("/") & pl.col("path_edit").str.ends_with(ends)).fill_null(False)

@@ -124,7 +124,28 @@ def _brought(transaction: Transaction, batch: Batch) -> _Brought:
     called = _times(edits["called_at"])
     index = EditIndex(written, Times(called, called))
     runs = index.runs(versions, Times(_times(about["occurred_at"]), _times(about["authored_at"])))
-    return _Brought(versions.starts, credit(versions, written, runs, about, edits), edits)
+    found = credit(versions, written, runs, about_versions=about, about=_with_placed(transaction, edits, batch))
+    return _Brought(versions.starts, found, edits)
+
+
+def _with_placed(transaction: Transaction, edits: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+    """Whether each edit was found before, a definition under its own name, in a version that is not of this batch."""
+    these = pl.DataFrame({"node_id": [version.node_id for version in batch.versions]}, schema={"node_id": pl.String})
+    asked = edits.select("edit_id", "event_id", "qualified_name")
+    with transaction.staged("asked_edits", asked) as name, transaction.staged("these_versions", these) as versions:
+        placed = transaction.read(_PLACED.format(asked=name, versions=versions)).with_columns(is_placed=pl.lit(True))
+    joined = edits.join(placed, on="edit_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("is_placed").fill_null(False))
+
+
+_PLACED = """
+SELECT DISTINCT a.edit_id FROM {asked} a
+JOIN stemma.origin_spans s ON s.event_id = a.event_id AND s.born_id = s.node_id
+JOIN stemma.lineage_nodes n ON n.node_id = s.node_id
+WHERE s.node_id NOT IN (SELECT node_id FROM {versions})
+  AND (a.qualified_name IS NULL OR n.qualified_name = a.qualified_name
+       OR right(n.qualified_name, length(a.qualified_name) + 1) = '.' || a.qualified_name)
+"""
 
 
 def _pieces(texts: Sequence[np.ndarray[Any, Any]], marks: Sequence[np.ndarray[Any, Any]]) -> Pieces:

@@ -6,7 +6,8 @@ its own that stand in no definition inside it, so a class does not bring its met
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,19 +59,69 @@ def rows_of(change: Change, limits: Limits) -> list[Row]:
 def _rows(path: str, before: str | None, after: str, limits: Limits) -> Iterator[Row]:
     if len(after) > limits.max_file_bytes:
         return
-    whole = read(after)
-    tokens = whole.part(0, MAX_TOKENS)
-    is_added = np.ones(len(tokens), np.bool_)
-    if before is not None:
-        is_added = carried(read(before[: limits.max_file_bytes]), whole)[:MAX_TOKENS] < 0
-    owner = np.full(len(tokens), -1, np.int32)
-    definitions = _definitions(path, after, limits)
-    for number, definition in enumerate(definitions):  # an inner one comes after what is around it
-        owner[(tokens.lines >= definition.first_line) & (tokens.lines <= definition.last_line)] = number
-    for number in np.unique(owner[is_added]).tolist():
-        own = np.flatnonzero(owner == number)
-        about = definitions[number].about if number >= 0 else _NOTHING
-        yield {**about, **_counted(Tokens(tokens.hashes[own], own.astype(np.int32)), is_added[own])}
+    new = _Text.read(path, after, limits)
+    if before is None:
+        is_added = np.ones(len(new.tokens), np.bool_)
+    else:
+        is_added = _added(_Text.read(path, before[: limits.max_file_bytes], limits), new)
+    for number in np.unique(new.owner[is_added]).tolist():
+        own = np.flatnonzero(new.owner == number)
+        about = new.definitions[number].about if number >= 0 else _NOTHING
+        yield {**about, **_counted(Tokens(new.tokens.hashes[own], own.astype(np.int32)), is_added[own])}
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text, its definitions, and of each token the innermost one it stands in (-1: none)."""
+
+    tokens: Tokens
+    definitions: list[_Definition]
+    owner: npt.NDArray[np.int32]
+
+    @classmethod
+    def read(cls, path: str, text: str, limits: Limits) -> _Text:
+        tokens = read(text).part(0, MAX_TOKENS)
+        owner = np.full(len(tokens), -1, np.int32)
+        definitions = _definitions(path, text, limits)
+        for number, definition in enumerate(definitions):  # an inner one comes after what is around it
+            owner[(tokens.lines >= definition.first_line) & (tokens.lines <= definition.last_line)] = number
+        return cls(tokens, definitions, owner)
+
+    def own(self, numbers: Collection[int]) -> npt.NDArray[np.int64]:
+        """Places of the tokens of some definitions."""
+        return np.flatnonzero(np.isin(self.owner, list(numbers)))
+
+    def keys(self) -> dict[tuple[str, str, int], int]:
+        """The definitions by kind, qualified name, and which of several they are."""
+        n_before: Counter[tuple[str, str]] = Counter()
+        found = {}
+        for number, definition in enumerate(self.definitions):
+            key = (definition.about["kind"], definition.about["qualified_name"])
+            found[*key, n_before[key]] = number
+            n_before[key] += 1
+        return found
+
+
+def _added(old: _Text, new: _Text) -> Mask:
+    """Which tokens of the new text are not of the old one: definition by definition.
+
+    A comparison of whole texts would call the end of one function and the beginning of the next an insertion, where
+    two functions begin alike. What has no counterpart by name is held against all that has none in the old text.
+    """
+    old_keys, new_keys = old.keys(), new.keys()
+    pairs = [([number], [old_keys[key]]) for key, number in new_keys.items() if key in old_keys]
+    left = [number for key, number in old_keys.items() if key not in new_keys]
+    pairs += [([number], left) for key, number in new_keys.items() if key not in old_keys]
+    is_added = np.ones(len(new.tokens), np.bool_)
+    for numbers, counterparts in [*pairs, ([-1], [-1])]:
+        own, theirs = new.own(numbers), old.own(counterparts)
+        if len(own) and len(theirs):
+            is_added[own] = carried(_chosen(old.tokens, theirs), _chosen(new.tokens, own)) < 0
+    return is_added
+
+
+def _chosen(tokens: Tokens, places: npt.NDArray[np.int64]) -> Tokens:
+    return Tokens(tokens.hashes[places], tokens.lines[places])
 
 
 def _definitions(path: str, text: str, limits: Limits) -> list[_Definition]:

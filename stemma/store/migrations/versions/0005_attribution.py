@@ -181,6 +181,7 @@ def _origin_spans() -> None:
         schema=SCHEMA,
         comment="One row per run of tokens of one version that one call, note or record accounts for.",
     )
+    op.create_index("origin_spans_event_id_idx", "origin_spans", ["event_id"], schema=SCHEMA)
 
 
 def _origin_progress() -> None:
