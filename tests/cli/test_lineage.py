@@ -1,0 +1,155 @@
+"""`stemma lineage` as a user calls it, on a real repository: registered and read, or straight from the checkout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stemma import cli
+from stemma.cli import show
+from stemma.config import Settings
+from stemma.extract.ingest import extract_blobs
+from stemma.git import fetch, registry
+from stemma.git.ingest import ingest_history
+from stemma.lineage.history import update_lineage
+from stemma.lineage.occurrences import update_occurrences
+from stemma.store.postgres import Database
+from tests.cli.conftest import Called, Stemma
+from tests.lineage.code import file, function
+from tests.repositories import GitRepository
+
+LIFE = [
+    (["introduced"], "one"),
+    (["body_changed"], "one"),
+    (["renamed"], "uno"),
+    (["moved_across_files"], "uno"),
+]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> GitRepository:
+    """`one` is changed, renamed to `uno` and moved to lib/b.py, each in a commit of its own."""
+    repository = GitRepository(tmp_path / "project")
+    stay = function("stay", "parse")
+    repository.commit("Begin", {"a.py": file(stay, function("one"))})
+    repository.commit("Print them", {"a.py": file(stay, function("one", extra="print(items)"))})
+    repository.commit("Rename", {"a.py": file(stay, function("uno", extra="print(items)"))})
+    repository.commit("Move", {"a.py": stay, "lib/b.py": function("uno", extra="print(items)")})
+    return repository
+
+
+@pytest.fixture
+def lineage(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Called]:
+    """The command in this process: a process of its own costs most of a second, and there are many calls here."""
+    monkeypatch.setenv("STEMMA_DATABASE_URL", database.url)
+    monkeypatch.setenv("STEMMA_DATA_DIR", str(tmp_path / "data"))
+    for console in (show.console, show.errors):
+        monkeypatch.setattr(console, "_width", 160)
+
+    def run(*arguments: str) -> Called:
+        monkeypatch.setattr(sys, "argv", ["stemma", "lineage", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Called(int(end.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def read(database: Database, settings: Settings) -> Callable[[Path], None]:
+    def run(path: Path) -> None:
+        repo_id = registry.register(database, settings, str(path))
+        repo = registry.find(database, repo_id, settings)
+        fetch.refresh(database, settings, repo)
+        ingest_history(database, settings, repo)
+        extract_blobs(database, settings, repo)
+        update_lineage(database, repo_id)
+        update_occurrences(database, repo_id)
+
+    return run
+
+
+def life(told: dict[str, object]) -> list[tuple[object, object]]:
+    rows = told["timeline"]
+    assert isinstance(rows, list)
+    return [(row["kinds"], row["qualified_name"]) for row in rows]
+
+
+def test_the_database_and_the_checkout_tell_the_same_life(
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+) -> None:
+    at = project.path / "lib" / "b.py"
+    from_git = lineage(f"{at}:uno", "--json").json
+    assert from_git["read_from"] == "git" and life(from_git) == LIFE
+    read(project.path)
+    from_database = lineage(f"{at}:2", "--json").json
+    assert from_database["read_from"] == "database" and life(from_database) == LIFE
+    same = ("sha", "kinds", "changes", "node_id", "subject", "similarity", "path")
+    for one, other in zip(from_git["timeline"], from_database["timeline"], strict=True):
+        assert {key: one[key] for key in same} == {key: other[key] for key in same}
+
+
+def test_a_person_reads_what_happened_when_by_whom_and_where_it_was_read(
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+) -> None:
+    read(project.path)
+    told = lineage("lib/b.py:uno").out
+    rows = [" ".join(line.split()) for line in told.splitlines()]
+    assert rows[0] == "project lib/b.py:uno function, python; stands at the head"
+    assert f"2024-01-01 {project.git('rev-parse', 'HEAD~3')[:10]} introduced Ada Author Begin" in rows
+    assert any("renamed Ada Author Rename" in row for row in rows) and "one → uno" in rows
+    assert "a.py → lib/b.py" in rows
+    assert any(row.startswith(f"As of project at {project.head()[:10]}, read ") for row in rows)
+    gone = lineage("a.py:one").out
+    assert "goes on as lib/b.py:uno" in gone
+
+
+def test_every_form_of_the_answer_is_printed_or_written(
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None], tmp_path: Path
+) -> None:
+    read(project.path)
+    assert [row["depth"] for row in lineage("uno", "--ancestors", "--json").json["ancestors"]] == [1, 2, 3]
+    assert lineage("uno", "--dot").out.startswith("digraph lineage {")
+    assert len(json.loads(lineage("uno", "--prov").out)["entity"]) == 4
+    page = tmp_path / "page.html"
+    assert lineage("a.py:one", "--html", str(page)).code == 0
+    assert "</html>" in page.read_text()
+    path = lineage("a.py:one", "--path", "lib/b.py:uno", "--json").json["path"]
+    assert [(row["step"], row["edge_type"], row["is_upward"]) for row in path] == [
+        (0, None, None),
+        (1, "renamed_from", False),
+        (2, "moved_from", False),
+    ]
+
+
+def test_what_cannot_be_answered_says_what_to_do_next(
+    lineage: Callable[..., Called], project: GitRepository, tmp_path: Path
+) -> None:
+    at = f"{project.path / 'a.py'}"
+    for arguments, code, told in (
+        (("nothing",), 7, "No pattern, path:name or qualified name 'nothing'. Next: List patterns"),
+        ((f"{at}:nothing",), 7, "a.py has no definition called 'nothing' in HEAD. Next: It holds: stay."),
+        ((f"{at}:99",), 7, "No definition stands at line 99 of a.py in HEAD."),
+        ((f"{at}:stay", "--descendants"), 2, "This checkout is not registered."),
+        (("stay", "--ancestors", "--path", "x"), 2, "--ancestors and --path ask for different things."),
+        (("stay", "--json", "--dot"), 2, "--json and --dot are different forms of the answer."),
+        ((f"{at}:stay", "--html", str(tmp_path / "no" / "page.html")), 2, "cannot be written"),
+    ):
+        called = lineage(*arguments)
+        assert called.code == code and told in called.sentence, called.sentence
+
+
+def test_nothing_is_made_on_disk_to_answer_from_git(project: GitRepository, tmp_path: Path) -> None:
+    """Without a database of one's own, the embedded one would be made first: seconds, and a folder."""
+    data = tmp_path / "data"
+    stemma = Stemma(STEMMA_DATA_DIR=str(data), STEMMA_DATABASE_URL="")
+    told = stemma("lineage", f"{project.path / 'a.py'}:stay")
+    assert told.code == 0 and "Nothing has been registered. Read from git just now" in told.out
+    assert not data.exists()
