@@ -32,6 +32,15 @@ _STILL_NAMED = (
 )
 
 
+# What an agent wrote is the agent's: it stays, under the path that its event named, as if nobody had ever registered
+# the repository. The lock is that of those who write edits, so that `written_at` only grows.
+_EDITS_LOCK = "SELECT pg_advisory_xact_lock(hashtext('stemma.agent_edits'))"
+_LET_EDITS_GO = (
+    "UPDATE stemma.agent_edits SET repo_id = NULL, written_at = clock_timestamp(), "
+    "path = CASE WHEN $2 LIKE '/%' THEN concat($2::text, '/', path) ELSE path END WHERE repo_id = $1"
+)
+
+
 def forget(db: Database, repo: Repository) -> Removal:
     """Delete the repository, its history and lineage, then the contents no other repository names, then the patterns
     and texts no content holds, with their votes, matches and embeddings: all in one transaction. Its clone goes last.
@@ -41,6 +50,8 @@ def forget(db: Database, repo: Repository) -> Removal:
     with db.transaction() as transaction:
         transaction.read("SELECT 1 FROM stemma.repositories WHERE repo_id = $1 FOR UPDATE", [repo.repo_id])
         removal = _forget(transaction, repo.repo_id)
+        transaction.read(_EDITS_LOCK)
+        transaction.execute(_LET_EDITS_GO, [repo.repo_id, repo.location])
     discard(repo)
     return removal
 

@@ -75,7 +75,15 @@ def test_every_table_that_names_a_repository_forgets_it(ingestion: Ingestion, tw
         [repo_id],
     )
     ingestion.db.execute("INSERT INTO stemma.lineage_progress (repo_id, step) VALUES ($1, 'occurrences')", [repo_id])
+    ingestion.db.execute(
+        "INSERT INTO stemma.agent_edits (edit_id, event_id, occurred_at, received_at, agent, repo_id, path, n_tokens, "
+        "n_added, tokens, added, read_by, written_at) "
+        "VALUES ('d', 'e', now(), now(), 'codex', $1, 'pkg/a.py', 0, 0, '{}', '{}', '1', now())",
+        [repo_id],
+    )
     registry.remove(ingestion.db, ingestion.settings, "left")
+    edits = ingestion.rows("SELECT repo_id, path FROM stemma.agent_edits")
+    assert edits == [(None, f"{two['left'].path}/pkg/a.py")]  # the agent's own, found again by its path
     tables = ingestion.rows(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'stemma' AND column_name = 'repo_id'"
     )
