@@ -474,6 +474,7 @@ lineage_nodes = Table(
     _required("authored_at", Timestamp, "Author date of its commit"),
     PrimaryKeyConstraint("node_id"),
     Index(None, "repo_id", "path", "qualified_name"),
+    Index(None, "qualified_name"),
     Index(None, "pattern_id"),
     comment="One row per version of one element (a definition at a path).",
 )

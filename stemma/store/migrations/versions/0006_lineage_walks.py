@@ -166,6 +166,7 @@ REPLACED = (
     "ancestors(text, integer, integer)",
     "lineage_walk(text, boolean, integer, integer, text)",
 )
+BY_NAME = "lineage_nodes_qualified_name_idx"  # a person asks by name, and in every repository
 INDEXES = {"child_id": "parent_id", "parent_id": "child_id"}
 
 
@@ -181,9 +182,11 @@ def upgrade() -> None:
     for function, comment in COMMENTS.items():
         op.execute(f"COMMENT ON FUNCTION {SCHEMA}.{function} IS '{comment}'")
     _index(covering=True)
+    op.create_index(BY_NAME, "lineage_nodes", ["qualified_name"], schema=SCHEMA)
 
 
 def downgrade() -> None:
+    op.drop_index(BY_NAME, "lineage_nodes", schema=SCHEMA)
     _drop(tuple(reversed(COMMENTS)))
     import_module("stemma.store.migrations.versions.0002_lineage_functions").upgrade()
     _index(covering=False)
