@@ -168,7 +168,11 @@ snippets = Table(
     _required("signature", Text, "Declaration without body, on one line, at most 1,000 characters"),
     _optional("docstring", Text, "Docstring or leading comment, at most 4,000 characters; null when there is none"),
     _optional("doc_hash", Text, "Hash of the whole docstring or leading comment; null when there is none"),
-    _optional("loose_hash", Text, "Hash of the text with its trailing space, line ends folded; null when it has none"),
+    _optional(
+        "loose_hash",
+        Text,
+        "Hash of its trailing space and of the comment before it, as laid out; null when it has neither",
+    ),
     _required("is_deprecated", Boolean, "Carries the language's mark of deprecation"),
     _required("is_test", Boolean, "Named or marked as a test"),
     _required(

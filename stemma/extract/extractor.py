@@ -21,6 +21,7 @@ from stemma.extract.grammars import Grammar, ParseTimeout, load
 from stemma.extract.normal_form import sub_tokens, text_hashes
 from stemma.extract.source import prepare
 from stemma.extract.triviality import is_generated, trivial_reason
+from stemma.ids import content_id
 from stemma.languages import LANGUAGES
 
 CODE_CHARS = 100_000
@@ -153,8 +154,20 @@ def _read(grammar: Grammar, text: bytes, deadline: float) -> _Read:
     spans = [(definition.start_byte, definition.outer.end_byte) for definition in definitions.found]
     hashes = text_hashes(text, spans)
     read = contents(grammar, text, definitions, [exact for exact, _ in hashes], is_late)
-    found = list(zip(definitions.found, read, [loose for _, loose in hashes], strict=True))
+    loose = [
+        _with_comment(text, definition, own) for definition, (_, own) in zip(definitions.found, hashes, strict=True)
+    ]
+    found = list(zip(definitions.found, read, loose, strict=True))
     return _Read(n_errors, definitions.is_cut, found, imported(definitions.imports, text))
+
+
+def _with_comment(text: bytes, definition: Definition, loose: str | None) -> str | None:
+    """The loose hash with the comment before the definition as it stands, whose lines can be laid anew."""
+    first = min(definition.documents, default=definition.start_byte)
+    if first >= definition.start_byte:
+        return loose
+    comment = text[first : definition.start_byte].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content_id(comment, loose or "")
 
 
 class _Rows:

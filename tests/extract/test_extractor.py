@@ -201,3 +201,15 @@ def test_files_that_could_not_be_had_or_killed_their_reader_are_named() -> None:
     row = rows(extract([missing], LIMITS).blobs)[0]
     assert (row["status"], row["reason"], row["n_bytes"], row["language"]) == ("skipped", "corrupt", 7, "go")
     assert crashed([missing]).blobs["reason"] == ["crashed"]
+
+
+def test_a_comment_laid_out_anew_changes_the_loose_hash_alone() -> None:
+    def found(comment: str) -> dict[str, object]:
+        source = f"class A {{\n  {comment}\n  void f() {{}}\n}}\n".encode()
+        snippets = extract([File("a", "java", source)], Limits(1_000_000, 5.0)).snippets
+        return {name: snippets[name][1] for name in ("exact_hash", "doc_hash", "loose_hash")}
+
+    one, other = found("/** Sells it.\n   * Twice. */"), found("/** Sells\n   * it. Twice. */")
+    assert {name for name in one if one[name] != other[name]} == {"loose_hash"}
+    assert found("/** Sells it. */") == found("/** Sells it. */")
+    assert found("// Sells it.")["loose_hash"] != found("/** Sells it. */")["loose_hash"]

@@ -58,7 +58,7 @@ def upgrade() -> None:
     )
     whole = "Hash of the whole docstring or leading comment; null when there is none"
     _add("snippets", "doc_hash", sa.Text(), whole)
-    loose = "Hash of the text with its trailing space, line ends folded; null when it has none"
+    loose = "Hash of its trailing space and of the comment before it, as laid out; null when it has neither"
     _add("snippets", "loose_hash", sa.Text(), loose)
     _declaration_parts()
     _nodes_edges_events()
