@@ -6,6 +6,7 @@ Imports are made where they are needed: the command is called often, and most of
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +102,7 @@ def _ask(element: str, repo: str | None, view: View) -> Answer:
 
 def _ask_database(settings: Settings, element: str, repo: str | None, view: View, place: Place | None) -> Answer:
     from stemma.git import registry
-    from stemma.git.checkouts import find_registered
+    from stemma.git.checkouts import edited_since, find_registered
     from stemma.lineage.answers import from_database
     from stemma.lineage.git_answers import from_checkout
     from stemma.store import open_database
@@ -113,13 +114,28 @@ def _ask_database(settings: Settings, element: str, repo: str | None, view: View
             return from_database(database, element, repo_id, view)
         registered = find_registered(database, settings, place.root)
         if registered is not None:
+            there = replace(view, to=_in_repository(view.to, place.root)) if view.to else view
             try:
-                return from_database(database, f"{place.path}:{what}", registered.repo_id, view)
+                answer = from_database(database, f"{place.path}:{what}", registered.repo_id, there)
             except NotFoundError:
+                if view.kind == "path":
+                    raise
                 why = f"{registered.name} as it was read last does not hold it."
+            else:
+                edited = edited_since(database, place, registered, settings.max_file_bytes) if what.isdigit() else None
+                return replace(answer, remark=" ".join(filter(None, (answer.remark, edited))))
         else:
             why = "This checkout is not registered."
     return from_checkout(settings, place, what, view, why=why)
+
+
+def _in_repository(reference: str, root: Path) -> str:
+    """A reference by a file of this checkout as one by its path in the repository; any other as it is."""
+    from stemma.git.checkouts import find_place
+
+    file, _, what = reference.rpartition(":")
+    place = find_place(Path(file)) if file and what else None
+    return f"{place.path}:{what}" if place is not None and place.root == root else reference
 
 
 def _print_graph(answer: Answer, form: str) -> None:

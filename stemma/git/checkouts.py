@@ -12,6 +12,7 @@ from pathlib import Path
 from stemma.config import Settings
 from stemma.errors import NotFoundError, SourceError
 from stemma.git import command, paths, registry
+from stemma.git.blob import blob_id
 from stemma.git.repository import Repository
 from stemma.store.postgres import Database
 
@@ -50,3 +51,20 @@ def find_registered(db: Database, settings: Settings, root: Path) -> Repository 
         except (NotFoundError, SourceError):
             continue
     return None
+
+
+def edited_since(db: Database, place: Place, repository: Repository, max_bytes: int) -> str | None:
+    """A sentence where the file on disk is not the text that was read of it last, whose lines are counted.
+
+    A filter or another kind of line end makes other bytes of the same text, so this is good for a remark alone.
+    """
+    full = place.root / os.fsdecode(paths.unescape(place.path))
+    known = db.read(
+        "SELECT blob_oid FROM stemma.files WHERE repo_id = $1 AND path = $2", [repository.repo_id, place.path]
+    )["blob_oid"].to_list()
+    try:
+        if not known or full.stat().st_size > max_bytes or blob_id(full.read_bytes(), known[0]) == known[0]:
+            return None
+    except OSError:
+        return None
+    return f"{place.path} has been edited since; lines are those of the text that was read."

@@ -111,6 +111,26 @@ def test_a_person_reads_what_happened_when_by_whom_and_where_it_was_read(
     assert "goes on as lib/b.py:uno" in gone
 
 
+def test_lines_are_those_of_the_text_that_was_read_and_an_edited_file_is_named(
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+) -> None:
+    read(project.path)
+    at = project.path / "lib" / "b.py"
+    assert "edited" not in lineage(f"{at}:1").out
+    project.write({"lib/b.py": "# one more line\n" * 20 + at.read_text()})
+    told = lineage(f"{at}:1").out
+    assert "b.py:uno" in told and "lib/b.py has been edited since; lines are those of the text that was read." in told
+
+
+def test_what_was_not_read_yet_is_answered_from_git(
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+) -> None:
+    read(project.path)
+    project.commit("Add", {"new.py": function("fresh", "retry")})
+    told = lineage(f"{project.path / 'new.py'}:fresh").out
+    assert "introduced" in told and "project as it was read last does not hold it. Read from git just now" in told
+
+
 def test_every_form_of_the_answer_is_printed_or_written(
     lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None], tmp_path: Path
 ) -> None:
@@ -121,7 +141,8 @@ def test_every_form_of_the_answer_is_printed_or_written(
     page = tmp_path / "page.html"
     assert lineage("a.py:one", "--html", str(page)).code == 0
     assert "</html>" in page.read_text()
-    path = lineage("a.py:one", "--path", "lib/b.py:uno", "--json").json["path"]
+    to = str(project.path / "lib" / "b.py")
+    path = lineage(f"{project.path / 'a.py'}:one", "--path", f"{to}:uno", "--json").json["path"]
     assert [(row["step"], row["edge_type"], row["is_upward"]) for row in path] == [
         (0, None, None),
         (1, "renamed_from", False),
