@@ -1,10 +1,12 @@
 """Time extraction against the bare parse of the same bytes, per language: `python -m bench.extraction [FOLDER ...]`.
 
-Without folders it reads the packages installed beside this interpreter. Both run in this process on one core, in turn,
-several times, each time as if nothing had been read before; figures are medians of CPU seconds, and of the ratios of
-neighbours in time, for a busy machine slows both. It was tried on the Python packages networkx and
-sqlalchemy, npm's rxjs 7.8.2, and google/gson, gin-gonic/gin, redis/redis, pallets/flask. Results:
-`bench/results/extraction.json` and `.md`.
+Without folders it reads the packages installed beside this interpreter. With `--history`, the folders are git
+repositories, and what is read are the versions of the files that changed most often: most definitions of a history
+are met again. Both run in this process on one core, in turn, several times, each time as if nothing had been read
+before; figures are medians of CPU seconds, and of the ratios of neighbours in time, for a busy machine slows both. It
+was tried on the Python packages networkx and sqlalchemy, npm's rxjs 7.8.2, and google/gson, gin-gonic/gin, redis/redis,
+pallets/flask; and on the histories of apache/commons-lang, pallets/flask and gin-gonic/gin. Results:
+`bench/results/extraction.json` and `.md`, of histories `extraction_history.*`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import datetime as dt
 import json
 import os
 import platform
+import subprocess
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
@@ -36,6 +39,9 @@ MAX_BYTES = 1_000_000
 MIN_BYTES = 200_000
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=60)
 BATCH_FILES = 100
+MAX_VERSIONS = 40
+MAX_HISTORY_BYTES = 4_000_000
+MAX_COMMITS = 2_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,32 @@ def sources(folders: Iterable[Path]) -> dict[str, list[File]]:
                 oid = blob_id(content)
                 known[oid] = File(oid, grammar, content, len(content))
     return {grammar: list(files.values()) for grammar, files in sorted(found.items())}
+
+
+def versions(repositories: Iterable[Path]) -> dict[str, list[File]]:
+    """Versions of the files of each grammar that changed most often, versions of one file next to one another."""
+    found: dict[str, dict[str, File]] = {}
+    for repository in repositories:
+        changed: dict[str, list[str]] = {}
+        raw = ("log", "--first-parent", f"-n{MAX_COMMITS}", "--format=", "--raw", "--no-abbrev", "--no-renames", "-z")
+        fields = iter(_git(repository, *raw, "HEAD").decode("utf-8", "replace").split("\0"))
+        for field in fields:
+            if field.startswith(":"):
+                oid, path = field.split()[3], next(fields)
+                if oid.strip("0") and grammar_of(path) is not None:
+                    changed.setdefault(path, []).append(oid)
+        for path in sorted(changed, key=lambda path: (-len(changed[path]), path)):
+            known = found.setdefault(str(grammar_of(path)), {})
+            for oid in changed[path][:MAX_VERSIONS]:
+                if sum(file.n_bytes for file in known.values()) < MAX_HISTORY_BYTES:
+                    content = _git(repository, "cat-file", "blob", oid)
+                    if prepare(content, LIMITS.max_file_bytes).reason is None:
+                        known[oid] = File(oid, str(grammar_of(path)), content, len(content))
+    return {grammar: list(files.values()) for grammar, files in sorted(found.items())}
+
+
+def _git(repository: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", "-C", repository, *arguments], check=True, capture_output=True).stdout
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -137,9 +169,10 @@ def main() -> None:
     """Measure what was asked for, write the results, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, default=[Path(sysconfig.get_path("purelib"))])
+    parser.add_argument("--history", action="store_true", help="the folders are git repositories: read versions")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     arguments = parser.parse_args()
-    found = sources(arguments.folders)
+    found = versions(arguments.folders) if arguments.history else sources(arguments.folders)
     speeds = [
         measure(grammar, files)
         for grammar, files in found.items()
@@ -153,8 +186,9 @@ def main() -> None:
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine, "results": [asdict(speed) for speed in speeds]}
-    (arguments.out / "extraction.json").write_text(json.dumps(results, indent=2) + "\n")
-    (arguments.out / "extraction.md").write_text(table(speeds, machine))
+    name = "extraction_history" if arguments.history else "extraction"
+    (arguments.out / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
+    (arguments.out / f"{name}.md").write_text(table(speeds, machine))
     print(table(speeds, machine))
 
 

@@ -117,7 +117,7 @@ def find_definitions(grammar: Grammar, tree: Tree, source: bytes, is_late: Calla
 def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
     """Where several patterns match one node, the first of the file counts."""
     captured = _Captured()
-    given, roles = _given_names(grammar.definitions), _roles(grammar.definitions)
+    settings, roles = _settings(grammar.definitions), _roles(grammar.definitions)
     for pattern, captures in grammar.matches(grammar.definitions, tree):
         if (role := roles.get(pattern)) is None:
             roles[pattern] = role = next(name for name in captures if name not in _BESIDE)
@@ -134,7 +134,12 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
             captured.parts.update(part.id for name in ("value", "head") for part in captures.get(name, ()))
             known = captured.found.get(node.id)
             if known is None or pattern < known.pattern:
-                name = name_parts(captures, source, given[pattern] or (CLOSURE_NAME if role == "closure" else None))
+                if (fields := settings[pattern].get("owner")) and (
+                    owner := _handed_to(node, fields.split())
+                ) is not None:
+                    captures["owner"] = [owner]
+                given = settings[pattern].get("name") or (CLOSURE_NAME if role == "closure" else None)
+                name = name_parts(captures, source, given)
                 body, value = (captures[part][0] if part in captures else None for part in ("body", "value"))
                 head = captures.get("head", [])
                 captured.found[node.id] = _Found(role, node, node, name, pattern, head, body, value)
@@ -142,9 +147,24 @@ def _capture(grammar: Grammar, tree: Tree, source: bytes) -> _Captured:
 
 
 @cache
-def _given_names(query: Query) -> list[str | None]:
-    """The name each pattern gives with `(#set! name "...")`, where the language writes none."""
-    return [query.pattern_settings(pattern).get("name") for pattern in range(query.pattern_count)]
+def _settings(query: Query) -> list[dict[str, str]]:
+    """What each pattern sets with `(#set! key "value")`."""
+    return [
+        {key: value for key, value in query.pattern_settings(pattern).items() if value is not None}
+        for pattern in range(query.pattern_count)
+    ]
+
+
+def _handed_to(closure: Node, fields: list[str]) -> Node | None:
+    """What is called with a closure among its arguments; asked of large closures only, where a pattern asks each call."""
+    parent = closure.parent
+    if parent is not None and parent.type == "keyword_argument":
+        parent = parent.parent
+    if parent is None or parent.type not in ("arguments", "argument_list") or (call := parent.parent) is None:
+        return None
+    if not call.type.endswith(("call", "expression", "invocation")):
+        return None
+    return next((owner for name in fields if (owner := call.child_by_field_name(name)) is not None), None)
 
 
 @cache

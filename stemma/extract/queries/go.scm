@@ -9,8 +9,7 @@
 (assignment_statement left: (expression_list . [(identifier) (selector_expression)] @name .) right: (expression_list . (func_literal) @value .)) @function
 (keyed_element . (literal_element (identifier) @name) . (literal_element (func_literal) @value) .) @function
 
-(call_expression function: (_) @owner arguments: (argument_list (func_literal) @closure))
-(func_literal) @closure
+((func_literal) @closure (#set! owner "function"))
 
 (type_declaration . [(type_spec) (type_alias)] @wrapped .) @wrapper
 (var_declaration . (var_spec value: (expression_list . (func_literal) .)) @wrapped .) @wrapper

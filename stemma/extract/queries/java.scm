@@ -9,9 +9,7 @@
 (variable_declarator name: (identifier) @name value: (lambda_expression) @value) @function
 (enum_constant name: (identifier) @name body: (class_body)) @scope.type
 
-(method_invocation name: (identifier) @owner arguments: (argument_list (lambda_expression) @closure))
-(object_creation_expression type: (_) @owner arguments: (argument_list (lambda_expression) @closure))
-(lambda_expression) @closure
+((lambda_expression) @closure (#set! owner "name type"))
 
 (local_variable_declaration . type: (_) . declarator: (variable_declarator value: (lambda_expression)) @wrapped .) @wrapper
 (field_declaration declarator: (variable_declarator value: (lambda_expression)) @wrapped .) @wrapper

@@ -10,14 +10,13 @@
 ;   @comment @attribute         what may stand before a definition
 ;   @remark                     a string that says nothing but to its reader, as a docstring
 ;   @is                         what a predicate is about
-; (#set! name "...") gives the name where the language writes none. A @closure is a definition from a size on.
+; (#set! name "...") gives the name where the language writes none. A @closure is a definition from a size on;
+; (#set! owner "...") names the fields of the call it is handed to, which say what it is called by.
 (function_definition name: (identifier) @name) @function
 (class_definition name: (identifier) @name) @class
 (assignment left: [(identifier) (attribute)] @name right: (lambda) @value) @function
 
-(call function: (_) @owner arguments: (argument_list (lambda) @closure))
-(call function: (_) @owner arguments: (argument_list (keyword_argument value: (lambda) @closure)))
-(lambda) @closure
+((lambda) @closure (#set! owner "function"))
 
 (decorated_definition definition: (_) @wrapped) @wrapper
 (block (string) @remark)

@@ -20,9 +20,7 @@
 (assignment_expression left: [(identifier) (member_expression)] @name right: (object)) @scope.type
 (pair key: (_) @name value: (object)) @scope.type
 
-(call_expression function: (_) @owner arguments: (arguments [(arrow_function) (function_expression) (generator_function)] @closure))
-(new_expression constructor: (_) @owner arguments: (arguments [(arrow_function) (function_expression) (generator_function)] @closure))
-[(arrow_function) (function_expression) (generator_function)] @closure
+([(arrow_function) (function_expression) (generator_function)] @closure (#set! owner "function constructor"))
 
 (lexical_declaration . (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)]) @wrapped .) @wrapper
 (variable_declaration . (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)]) @wrapped .) @wrapper
