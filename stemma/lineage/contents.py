@@ -13,6 +13,11 @@ import polars as pl
 PLACE = ("kind", "qualified_name", "duplicate_index")
 OUTLINE = ("blob_oid", "ordinal", "parent_ordinal", *PLACE, "exact_hash", "loose_hash", "doc_hash")
 ELEMENT = (*OUTLINE, "name", "language", "pattern_id", "is_deprecated", "is_trivial", "n_tokens")
+# What holds other definitions.
+TYPES = frozenset(
+    {"class", "interface", "struct", "enum", "trait", "record", "object", "extension", "module", "protocol", "mixin"}
+    | {"impl", "annotation", "union"}
+)
 TEXT = (
     *("exact_hash", "language", "token_hash", "parameters", "modifiers", "calls", "defines", "body_hash"),
     *("comments_hash", "parameter_list", "return_type", "annotations", "raises"),
@@ -37,15 +42,16 @@ class Contents(Protocol):
     def windows(self, pattern_ids: pl.Series) -> pl.DataFrame:
         """pattern_id and shingles of these patterns; those without windows may be left out."""
 
-    def docstrings(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        """blob_oid, ordinal and docstring of these definitions that have one."""
+    def declared(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """blob_oid, ordinal, signature and docstring of these definitions (columns blob_oid, ordinal)."""
 
 
 class FrameContents:
     """Contents held in memory.
 
     Args:
-        definitions: one row per definition of every content: the columns of `ELEMENT`, `TEXT`, docstring and shingles.
+        definitions: one row per definition of every content: the columns of `ELEMENT`, `TEXT`, signature, docstring and
+            shingles.
         unreadable: contents that could not be read. A content in neither has no definitions.
     """
 
@@ -71,9 +77,9 @@ class FrameContents:
     def windows(self, pattern_ids: pl.Series) -> pl.DataFrame:
         return self._windows.join(pattern_ids.to_frame("pattern_id"), on="pattern_id", how="semi")
 
-    def docstrings(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        found = self._definitions.select("blob_oid", "ordinal", "docstring")
-        return found.join(_ordinals(wanted), on=["blob_oid", "ordinal"], how="semi").drop_nulls("docstring")
+    def declared(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        found = self._definitions.select("blob_oid", "ordinal", "signature", "docstring")
+        return found.join(_ordinals(wanted), on=["blob_oid", "ordinal"], how="semi")
 
 
 def _ordinals(wanted: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ Events, several per version and commit:
     introduced, observed (detail boundary: shallow, snapshot or unreadable), revived: its birth
     body_changed: body; detail similarity. signature_changed: detail parts (parameters, return_type, modifiers,
     annotations, raises, declaration: the rest of the head), from and to, one entry a part
+    (a type whose members alone changed is a new version, and its members tell what happened)
     documentation_changed: detail parts (documentation, comments). formatting_changed: layout alone
     renamed: detail from, to, scope (own or container). moved_within_file, moved_across_files, file_renamed: from, to
     merged: a merge's version, that came on several lines; with no other event where its text is that of one of them
@@ -20,14 +21,21 @@ Events, several per version and commit:
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
-from stemma.lineage.contents import Contents
+from stemma.lineage.contents import TYPES, Contents
 
 PAIRS_PER_SLICE = 20_000
 SHOWN = 300  # characters of one side of a signature's part
 PARTS = ("parameters", "return_type", "modifiers", "annotations", "raises")
+_BLANKS = re.compile(r"\s+")
 _TEXT = ("token_hash", "body_hash", "comments_hash")
+_INNER = (
+    "_changed",
+    *(f"{name}{side}" for name in (*_TEXT, *PARTS, "declaration", "_head", "_names") for side in ("", "_parent")),
+)
 EVENT = ("commit", "node", "event_type", "detail")
 
 
@@ -44,47 +52,56 @@ def compared(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _flagged(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
-    found = _with_texts(contents, pairs)
-    own_name, is_text = _differs("name"), _differs("exact_hash")
-    is_same_form = pl.col("pattern_id") == pl.col("pattern_id_parent")
+    found = _with_heads(contents, _with_texts(contents, pairs))
+    is_text = _differs("exact_hash")
     # Of a recursive function the body changes with its name, and of a class all that names it.
-    is_renamed_only = own_name & is_same_form
+    is_name_alone = _differs("name") & (pl.col("pattern_id") == pl.col("pattern_id_parent")) & _is_renamed_alone()
     found = found.with_columns(
-        is_body=is_text & _differs("body_hash") & ~is_renamed_only,
+        is_body=is_text & _differs("body_hash") & ~is_name_alone,
         _changed=pl.concat_list(
-            pl.when(is_text & _differs(part)).then(pl.lit(part)) for part in PARTS
+            pl.when(is_text & _differs(part) & ~is_name_alone).then(pl.lit(part)) for part in PARTS
         ).list.drop_nulls(),
         is_doc=_differs("doc_hash"),
         is_comments=is_text & _differs("comments_hash"),
-        is_renamed=own_name,
+        is_renamed=_differs("name"),
         is_container_renamed=_differs("container") & pl.col("is_container_renamed"),
         is_holder_changed=_differs("container") & ~pl.col("is_container_renamed"),
         is_path=_differs("path"),
     )
-    told = pl.any_horizontal("is_body", pl.col("_changed").list.len() > 0, is_renamed_only)
-    is_rest = is_text & _differs("token_hash") & ~told
-    # Without a body and parameters there is no telling head from rest.
-    has_head = pl.any_horizontal(
-        pl.col(f"{name}{side}").is_not_null() for name in ("body_hash", "parameters") for side in ("", "_parent")
-    )
+    # What is left of the tokens is the rest of the head, or, of a type, what it holds: that tells of itself.
+    is_rest = is_text & _differs("token_hash") & ~pl.col("is_body") & (pl.col("_changed").list.len() == 0)
+    is_head = pl.when("is_type").then(_differs("_head")).otherwise(~pl.col("is_renamed"))
     found = found.with_columns(
-        is_body=pl.col("is_body") | (is_rest & ~has_head),
-        parts=pl.when(is_rest & has_head).then(pl.concat_list(pl.lit("declaration"))).otherwise("_changed"),
+        parts=pl.when(is_rest & is_head).then(pl.concat_list(pl.lit("declaration"))).otherwise("_changed"),
+        is_members=is_rest & ~is_head & pl.col("is_type") & ~is_name_alone,
     )
-    is_head = pl.col("parts").list.len() > 0
-    is_layout = (is_text | _differs("loose_hash")) & ~pl.any_horizontal(
-        "is_body", is_head, "is_doc", "is_comments", is_renamed_only
-    )
+    is_signature = pl.col("parts").list.len() > 0
+    told = pl.any_horizontal("is_body", is_signature, "is_doc", "is_comments", "is_members", is_name_alone)
     values = {
         side: pl.concat_list(
             pl.when(pl.col("parts").list.contains(part)).then(pl.col(f"{part}{side}").fill_null("").str.head(SHOWN))
-            for part in PARTS
+            for part in (*PARTS, "declaration")
         ).list.drop_nulls()
         for side in ("", "_parent")
     }
     return found.with_columns(
-        is_signature=is_head, is_layout=is_layout, to=values[""], **{"from": values["_parent"]}
-    ).drop("_changed", *(f"{name}{side}" for name in (*_TEXT, *PARTS) for side in ("", "_parent")))
+        is_signature=is_signature,
+        is_layout=(is_text | _differs("loose_hash")) & ~told,
+        to=values[""],
+        **{"from": values["_parent"]},
+    ).drop(_INNER)
+
+
+def _is_renamed_alone() -> pl.Expr:
+    """Whether of all that is called and bound only the own name is another."""
+    return pl.all_horizontal(
+        _only_name("_names", "_names_parent", "name"), _only_name("_names_parent", "_names", "name_parent")
+    )
+
+
+def _only_name(one: str, other: str, name: str) -> pl.Expr:
+    more = pl.col(one).list.set_difference(other).list.eval(pl.element().str.extract(r"(\w+)\W*$")).list.unique()
+    return (more.list.len() == 0) | ((more.list.len() == 1) & (more.list.first() == pl.col(name)))
 
 
 def _with_texts(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -98,11 +115,29 @@ def _with_texts(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
         modifiers=pl.col("modifiers").list.join(" "),
         annotations=pl.col("annotations").list.join(" "),
         raises=pl.col("raises").list.join(", "),
+        _names=pl.concat_list("calls", "defines"),
     )
     for side in ("", "_parent"):
         renamed = texts.rename({name: f"{name}{side}" for name in texts.columns})
         pairs = pairs.join(renamed, on=[f"exact_hash{side}", f"language{side}"], how="left", maintain_order="left")
     return pairs
+
+
+def _with_heads(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
+    """With the heads of types as they are written (`declaration`), and without blanks and their own name (`_head`)."""
+    is_type = pl.col("kind").is_in(TYPES)
+    types = pairs.filter(is_type)
+    wanted = pl.concat(
+        types.select(blob_oid=f"blob_oid{side}", ordinal=f"ordinal{side}") for side in ("", "_parent")
+    ).unique(maintain_order=True)
+    heads = contents.declared(wanted).select("blob_oid", "ordinal", declaration="signature")
+    for side in ("", "_parent"):
+        known = heads.rename({name: f"{name}{side}" for name in heads.columns})
+        pairs = pairs.join(known, on=[f"blob_oid{side}", f"ordinal{side}"], how="left", maintain_order="left")
+        written = pairs.select(f"declaration{side}", f"name{side}").iter_rows()
+        shown = [None if head is None else _BLANKS.sub("", head.replace(name, "", 1)) for head, name in written]
+        pairs = pairs.with_columns(pl.Series(f"_head{side}", shown, dtype=pl.String))
+    return pairs.with_columns(is_type=is_type)
 
 
 def _differs(column: str) -> pl.Expr:
@@ -113,7 +148,7 @@ def edges(pairs: pl.DataFrame) -> pl.DataFrame:
     """child, parent (numbers), edge_type, weight, confidence, evidence of compared pairs (with `is_first`)."""
     pairs = pairs.with_columns(is_first=pl.col("is_first") & ~pl.col("is_kept_text"))
     is_moved = pl.col("is_path") | pl.col("is_holder_changed")
-    is_modified = pl.any_horizontal("is_body", "is_signature", "is_doc", "is_comments", "is_layout")
+    is_modified = pl.any_horizontal("is_body", "is_signature", "is_doc", "is_comments", "is_layout", "is_members")
     is_renamed = pl.col("is_renamed") | pl.col("is_container_renamed")
     types = {
         "modified_from": pl.col("is_first") & is_modified,

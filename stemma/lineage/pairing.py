@@ -20,16 +20,12 @@ import polars as pl
 
 from stemma.lineage import overloads
 from stemma.lineage.calibration import Calibration
-from stemma.lineage.contents import Contents
+from stemma.lineage.contents import TYPES, Contents
 from stemma.lineage.likeness import SIDE, scored
 
 # Paths and names are compared as `home` and `place`: where an element stood, or, when what held it was renamed or moved
 # as a whole, where it would stand now.
 PLACE = ("home", "kind", "place")
-TYPES = frozenset(
-    {"class", "interface", "struct", "enum", "trait", "record", "object", "extension", "module", "protocol", "mixin"}
-    | {"impl", "annotation", "union"}
-)
 GROUP_PAIRS = 2_500  # candidates of one file or one name: 50 against 50
 SHARED_NAME = 20  # a name that so many leftovers of one commit carry (`main`) says nothing about which became which
 RARE_WINDOW = 5

@@ -35,8 +35,8 @@ class StoredContents:
     def windows(self, pattern_ids: pl.Series) -> pl.DataFrame:
         return self._ask(_WINDOWS, pattern_ids.to_frame("pattern_id"), has_version=False)
 
-    def docstrings(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        return self._ask(_DOCSTRINGS, wanted.select("blob_oid", "ordinal"))
+    def declared(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        return self._ask(_DECLARED, wanted.select("blob_oid", "ordinal"))
 
     def _ask(self, query: str, wanted: pl.DataFrame, *, has_version: bool = True) -> pl.DataFrame:
         with self._db.transaction() as transaction, transaction.staged("asked_contents", wanted) as name:
@@ -63,7 +63,4 @@ _ELEMENTS = (
 )
 _TEXTS = f"SELECT {_columns(TEXT)} FROM stemma.snippet_texts s JOIN {{wanted}} w USING (exact_hash, language)"
 _WINDOWS = "SELECT p.pattern_id, p.shingles FROM stemma.patterns p JOIN {wanted} w USING (pattern_id)"
-_DOCSTRINGS = (
-    f"SELECT s.blob_oid, s.ordinal, s.docstring {_OF_SNIPPETS} WHERE s.extractor_version = $1 "
-    "AND s.docstring IS NOT NULL"
-)
+_DECLARED = f"SELECT s.blob_oid, s.ordinal, s.signature, s.docstring {_OF_SNIPPETS} WHERE s.extractor_version = $1"

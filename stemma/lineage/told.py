@@ -16,7 +16,7 @@ from stemma.lineage import kinds, likeness, pairing, parts
 from stemma.lineage.assignment import pair
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
-from stemma.lineage.contents import Contents
+from stemma.lineage.contents import TYPES, Contents
 from stemma.lineage.file_versions import NO_NODE
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
 
@@ -135,7 +135,7 @@ class Batch:
         joined = joined.join(files, on=["problem", "path_parent", "path"], how="left", maintain_order="left")
         merged = begun.select("is_merged", "is_kept_text", child="node")
         joined = joined.join(merged, on="child", how="left", maintain_order="left")
-        holders = joined.filter(pl.col("kind").is_in(pairing.TYPES)).select(
+        holders = joined.filter(pl.col("kind").is_in(TYPES)).select(
             "problem", "path", "path_parent", container="qualified_name", container_parent="qualified_name_parent"
         )
         holders = holders.unique().with_columns(is_container_renamed=True)
@@ -151,9 +151,7 @@ class Batch:
         """What passed between elements, in commits that are no merges: there, other parents may explain it."""
         single = self.commits.filter(pl.col("parents").list.len() == 1).select("commit")
         sides = [
-            side.filter(~pl.col("kind").is_in(pairing.TYPES)).join(
-                single, on="commit", how="semi", maintain_order="left"
-            )
+            side.filter(~pl.col("kind").is_in(TYPES)).join(single, on="commit", how="semi", maintain_order="left")
             for side in (born, gone, pairs)
         ]
         return parts.between(self.contents, sides[0], sides[1], sides[2], self.calibration)
