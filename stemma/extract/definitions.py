@@ -156,7 +156,7 @@ def _settings(query: Query) -> list[dict[str, str]]:
 
 
 def _handed_to(closure: Node, fields: list[str]) -> Node | None:
-    """What is called with a closure among its arguments; asked of large closures only, where a pattern asks each call."""
+    """What is called with a closure among its arguments. Only large closures are asked; a pattern asks every call."""
     parent = closure.parent
     if parent is not None and parent.type == "keyword_argument":
         parent = parent.parent

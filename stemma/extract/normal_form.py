@@ -20,6 +20,9 @@ Operators, keywords, brackets and the order of everything stay. The id is over t
 and the blanks of text between markup tags folded. Layout, comments and docstrings change nothing in it; anything else
 does. Equal: Type-1.
 
+**Body** (`body_hash`): the exact tokens of the body. Of a type, those of the named definitions right inside it are left
+out, and a semicolon after each: its methods have histories of their own, and where they stand says nothing.
+
 **Windows** (`shingles`): 32-bit hashes of every 5 neighbouring tokens, with each identifier as one and the same symbol:
 numbered by first use, one inserted line would renumber, and so change, every window after it. Distinct, sorted; none
 when there are fewer than 5 tokens.
