@@ -162,9 +162,16 @@ _PLACE = ("node_id", "repository", "path", "qualified_name", "kind", "sha", "occ
 
 
 def _places(answer: Answer) -> pl.DataFrame:
-    """The versions that were walked, with the facts of each."""
+    """The versions that were walked with the facts of each; `edge_types` are all that join it to the one before."""
     assert answer.walked is not None
-    return answer.walked.join(answer.graph.nodes.select(_PLACE), on="node_id", how="left", maintain_order="left")
+    before = pl.col("via") if "via" in answer.walked.columns else pl.col("node_id").shift(1)
+    pairs = answer.graph.derivations.select("edge_type", node_id="child_id", before="parent_id")
+    either = pl.concat([pairs, pairs.rename({"node_id": "before", "before": "node_id"}).select(pairs.columns)])
+    types = either.group_by("node_id", "before").agg(pl.col("edge_type").sort().alias("edge_types"))
+    found = answer.walked.with_columns(before=before).join(
+        types, on=["node_id", "before"], how="left", maintain_order="left"
+    )
+    return found.drop("before").join(answer.graph.nodes.select(_PLACE), on="node_id", how="left", maintain_order="left")
 
 
 def _shown(rows: pl.DataFrame, first: Iterable[pl.Expr]) -> pl.DataFrame:
@@ -180,7 +187,7 @@ def _shown(rows: pl.DataFrame, first: Iterable[pl.Expr]) -> pl.DataFrame:
 def _show_relatives(answer: Answer) -> None:
     rows = _places(answer).sort("depth", "repository", "path", "occurred_at", "qualified_name")
     is_upward = answer.view.kind == "ancestors"
-    shown = _shown(rows, [pl.col("depth").alias("steps"), pl.col("edge_type").alias("by")])
+    shown = _shown(rows, [pl.col("depth").alias("steps"), pl.col("edge_types").alias("by")])
     what = "What it came from" if is_upward else "What came from it"
     empty = "It came from nothing that is known: this is its first version." if is_upward else "Nothing came from it."
     show.frame(shown, as_json=False, title=f"{what}: {show.plain(answer.reference)}", empty=empty)
@@ -188,7 +195,7 @@ def _show_relatives(answer: Answer) -> None:
 
 def _show_path(answer: Answer) -> None:
     arrow = pl.when("is_upward").then(pl.lit("↑ ")).otherwise(pl.lit("↓ "))
-    by = pl.when(pl.col("step") > 0).then(pl.concat_str(arrow, "edge_type"))
+    by = pl.when(pl.col("step") > 0).then(pl.concat_str(arrow, pl.col("edge_types").list.join(", ")))
     shown = _shown(_places(answer), [pl.col("step"), by.alias("by")])
     title = f"From {show.plain(answer.reference)} to {show.plain(str(answer.view.to))}"
     show.frame(shown, as_json=False, title=title)
