@@ -52,12 +52,21 @@ _ENDS = {"ancestors": ("child_id", "parent_id"), "descendants": ("parent_id", "c
 
 
 @dataclass(frozen=True)
-class Timed:
-    """One question asked from many nodes: milliseconds of the client's clock, and CPU of the server alone.
+class Spent:
+    """Milliseconds over all questions: of the client's clock, and of the server's process alone (from /proc).
 
-    `cpu_*` is what the server's process spent on a question, from /proc; None where that is not to be read. Every
-    question is asked twice and the second time counts: what is measured is not the disk.
+    CPU is None where the server is out of sight.
     """
+
+    p50_ms: float
+    p95_ms: float
+    cpu_p50_ms: float | None
+    cpu_p95_ms: float | None
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One question asked from many nodes, twice each: the first time its pages may have to be found, then not."""
 
     shape: str
     question: str
@@ -66,10 +75,8 @@ class Timed:
     n: int
     rows_p50: int
     rows_max: int
-    p50_ms: float
-    p95_ms: float
-    cpu_p50_ms: float | None
-    cpu_p95_ms: float | None
+    first: Spent
+    again: Spent
 
 
 def elements(rng: np.random.Generator, n_nodes: int, n_edges: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,20 +178,22 @@ class Session:
         except OSError:  # the server is on another machine, or in another container
             return None
 
-    def ask(self, query: str, asked: Sequence[tuple[object, ...]]) -> tuple[list[float], list[int], list[float]]:
-        """Milliseconds, rows and the server's CPU milliseconds of each question the second time."""
-        times, rows, cpu = [], [], []
+    def ask(self, query: str, asked: Sequence[tuple[object, ...]]) -> tuple[list[int], Spent, Spent]:
+        """Rows of each question, and what they cost the first and the second time."""
+        rows: list[int] = []
+        times: tuple[list[float], list[float]] = ([], [])
+        cpu: tuple[list[float], list[float]] = ([], [])
         with self._connection.cursor() as cursor:
             for arguments in asked:
-                cursor.execute(query, arguments).fetchall()
-                before, begun = self.cpu_ns(), time.perf_counter()
-                found = cursor.execute(query, arguments).fetchall()
-                times.append((time.perf_counter() - begun) * 1e3)
-                after = self.cpu_ns()
+                for turn in (0, 1):
+                    before, begun = self.cpu_ns(), time.perf_counter()
+                    found = cursor.execute(query, arguments).fetchall()
+                    times[turn].append((time.perf_counter() - begun) * 1e3)
+                    after = self.cpu_ns()
+                    if before is not None and after is not None:
+                        cpu[turn].append((after - before) / 1e6)
                 rows.append(len(found))
-                if before is not None and after is not None:
-                    cpu.append((after - before) / 1e6)
-        return times, rows, cpu
+        return rows, _spent(times[0], cpu[0]), _spent(times[1], cpu[1])
 
     def __enter__(self) -> Session:
         return self
@@ -193,16 +202,22 @@ class Session:
         self._connection.close()
 
 
+def _spent(times: list[float], cpu: list[float]) -> Spent:
+    def at(values: list[float], percent: int) -> float:
+        return round(float(np.percentile(values, percent)), 3)
+
+    of_cpu = (at(cpu, 50), at(cpu, 95)) if cpu else (None, None)
+    return Spent(at(times, 50), at(times, 95), *of_cpu)
+
+
 def measure(
     database: Database, shape: str, ids: list[str], pairs: list[tuple[str, str]], *, by: str, with_cte: bool = True
 ) -> Iterator[Timed]:
     """Every question by the functions as the database has them, and by the CTE."""
 
     def timed(question: str, depth: str, how: str, query: str, asked: Sequence[tuple[object, ...]]) -> Timed:
-        times, rows, cpu = session.ask(query, asked)
-        spent = [round(float(np.percentile(each, at)), 3) if each else None for each in (times, cpu) for at in (50, 95)]
-        typical = int(statistics.median(rows))
-        return Timed(shape, question, depth, how, len(asked), typical, max(rows), *spent)  # type: ignore[arg-type]
+        rows, first, again = session.ask(query, asked)
+        return Timed(shape, question, depth, how, len(asked), int(statistics.median(rows)), max(rows), first, again)
 
     with Session(database) as session:
         for question, (near, far) in _ENDS.items():
@@ -272,14 +287,15 @@ def markdown(found: list[Timed], loads: dict[str, dict[str, float]], machine: di
         + "; ".join(f"{shape} {it['n_edges']:,} edges, loaded in {it['load_s']} s" for shape, it in loads.items())
         + ".",
         "",
-        "Every question is asked twice of one connection and the second time counts. CPU is that of the server's "
-        "process; the other times are of the client's clock and hold whatever else the machine does.",
+        "Every question is asked twice of one connection: `first` may have to find its pages, `again` has them. CPU is "
+        "that of the server's process; the other times are of the client's clock and hold whatever else runs.",
         "",
-        "| shape | question | depth | by | asked | rows p50 | rows max | p50 ms | p95 ms | CPU p50 | CPU p95 |",
-        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| shape | question | depth | by | asked | rows p50 | rows max | first p50 ms | p95 | CPU p50 | CPU p95 "
+        "| again p50 ms | p95 | CPU p50 | CPU p95 |",
+        "|---|---|---|---|" + "---:|" * 11,
     ]
     for it in found:
-        spent = (it.p50_ms, it.p95_ms, it.cpu_p50_ms, it.cpu_p95_ms)
+        spent = [ms for turn in (it.first, it.again) for ms in asdict(turn).values()]
         shown = " | ".join("–" if ms is None else f"{ms:.2f}" for ms in spent)
         lines.append(
             f"| {it.shape} | {it.question} | {it.depth} | {it.by} | {it.n} | {it.rows_p50:,} | {it.rows_max:,} "
