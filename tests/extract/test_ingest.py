@@ -276,7 +276,7 @@ def test_a_new_extractor_renews_patterns_and_forgets_those_that_nothing_holds(
     )
     database.execute(
         "INSERT INTO stemma.snippet_texts SELECT 'gone', b.language, b.extractor_version, 'gone', '{}', '{}', '{}', "
-        "'{}', 1 FROM stemma.snippets AS s JOIN stemma.blobs AS b USING (blob_oid) "
+        "'{}', 1, NULL, NULL, NULL, NULL, '{}', '{}' FROM stemma.snippets AS s JOIN stemma.blobs AS b USING (blob_oid) "
         "ORDER BY s.blob_oid, s.ordinal LIMIT 1"
     )
     database.execute(
