@@ -1,14 +1,14 @@
 """Histories of Python functions as Stemma finds them, held against the labelled set. The labels live in `python_set`.
 
-`python -m bench.lineage.python_scoring FOLDER [--json FILE]`. A commit counts as found when the function's history
-names it, whatever kind it gives; kinds are Stemma's own event types. What the labels do not tell apart is not judged:
-order inside a file, copies and forks, what became of other functions, where two lines of a merge met (`merged`).
+`python -m bench.lineage.python_scoring FOLDER` writes `bench/results/python_lineage`. A commit counts as found when the
+function's history names it, whatever kind it gives; kinds are Stemma's own event types. What the labels do not tell
+apart is not judged: order inside a file, copies and forks, what became of other functions, where two lines of a merge
+met (`merged`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 import polars as pl
 
 from bench.lineage.clones import repository_at
-from bench.lineage.python_set import KINDS, Change, Function, functions
+from bench.lineage.python_report import table, write
+from bench.lineage.python_set import KINDS, UNASKED, Change, Function, functions
 from bench.lineage.scoring import Score
 from stemma.extract.extractor import Limits
 from stemma.git.store import open_store
@@ -51,7 +52,7 @@ def found_in(events: pl.DataFrame) -> Found:
     """Events of one function (sha, event_type) in the words of the labels; those not judged are left out."""
     kinds: dict[str, set[str]] = {}
     for sha, kind in events.select("sha", "event_type").iter_rows():
-        if (word := _SAME.get(kind, kind)) in KINDS:
+        if (word := _SAME.get(kind, kind)) in (*KINDS, *UNASKED):
             kinds.setdefault(sha, set()).add(word)
     return {sha: frozenset(words) for sha, words in kinds.items()}
 
@@ -62,7 +63,8 @@ def held(function: Function, found: Found) -> Held:
     asked = [change for change in function.changes if change in matched or not change.is_first_parent_only]
     allowed = function.elsewhere | set(matched.values())
     allowed |= {sha for change in function.changes for sha in (change.commit, *change.or_commits)}
-    false = sorted(set(found) - allowed)
+    judged = {sha: words & set(KINDS) for sha, words in found.items() if words & set(KINDS)}
+    false = sorted(set(judged) - allowed)
     wrong = [_row(function, change.commit, change.kinds, frozenset()) for change in asked if change not in matched]
     wrong += [_row(function, sha, frozenset(), found[sha]) for sha in false]
     kinds = dict.fromkeys(KINDS, Score(0, 0, 0))
@@ -73,7 +75,7 @@ def held(function: Function, found: Found) -> Held:
         if change in matched and any(score.wrong or score.missed for score in _kinds(change, told).values()):
             wrong.append(_row(function, change.commit, change.kinds, told))
     for sha in false:
-        for kind in found[sha]:
+        for kind in judged[sha]:
             kinds[kind] += Score(0, 1, 0)
     births = {sha for sha, words in found.items() if "introduced" in words}
     return Held(
@@ -86,14 +88,15 @@ def held(function: Function, found: Found) -> Held:
 
 
 def _matching(change: Change, found: Found) -> str | None:
-    return next((sha for sha in (change.commit, *change.or_commits) if sha in found), None)
+    judged = {*KINDS, *change.also_right}
+    return next((sha for sha in (change.commit, *change.or_commits) if found.get(sha, frozenset()) & judged), None)
 
 
 def _kinds(change: Change, told: frozenset[str]) -> dict[str, Score]:
     """A kind that was asked for counts as found, too, where one that is also right stands in its place."""
     stands_in = bool(told & change.also_right)
     scores = {kind: Score(1, 0, 0) if kind in told or stands_in else Score(0, 0, 1) for kind in change.kinds}
-    return scores | {kind: Score(0, 1, 0) for kind in told - change.kinds - change.also_right}
+    return scores | {kind: Score(0, 1, 0) for kind in told & set(KINDS) - change.kinds - change.also_right}
 
 
 def _row(function: Function, sha: str, expected: frozenset[str], found: frozenset[str]) -> dict[str, Any]:
@@ -138,16 +141,26 @@ def _summary(every: list[Held]) -> dict[str, Any]:
     }
 
 
+def said(figures: Mapping[str, Any]) -> list[str]:
+    """The figures as Markdown."""
+    whole = figures["all"]
+    shares = [
+        f"{name}: introduction exact {each['introduction exact']}, whole history exact {each['whole history exact']}, "
+        f"of {each['functions']} functions."
+        for name, each in figures.items()
+    ]
+    commits = {name: each["commits"] for name, each in figures.items()}
+    return ["  \n".join(shares), "", *table(commits, "commits"), "", *table(whole["kinds"], "kind of change")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score Stemma's histories against the labelled Python set.")
     parser.add_argument("folder", type=Path, help="clones of pallets/flask, psf/requests and dit/dit")
-    parser.add_argument("--json", type=Path, help="write the figures and every difference there")
     given = parser.parse_args()
     every = [held(function, asked(given.folder, function)) for function in functions()]
-    told = {"summary": summary(every), "differences": [row for each in every for row in each.wrong]}
-    if given.json:
-        given.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    print(json.dumps(told["summary"], indent=1))
+    figures = summary(every)
+    told = {"figures": figures, "differences": [row for each in every for row in each.wrong]}
+    print(write("python_lineage", "python -m bench.lineage.python_scoring FOLDER", said(figures), told))
 
 
 if __name__ == "__main__":

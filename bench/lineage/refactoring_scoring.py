@@ -1,15 +1,14 @@
 """Renames, moves and extractions that Stemma tells of a commit, held against those labelled. The set: `refactorings`.
 
-`python -m bench.lineage.refactoring_scoring FOLDER [--json FILE]`. Each labelled commit is traced against its first
-parent, out of a clone, without a store. What is told besides is wrong only on commits that the set labels, and where it
-follows from nothing else: definitions that a renamed or moved file, class or function took with it are not judged, as
-the labels name only the outermost. Extractions and inlinings are counted apart.
+`python -m bench.lineage.refactoring_scoring FOLDER` writes `bench/results/refactorings`. Each labelled commit is traced
+against its first parent, out of a clone, without a store. What is told besides is wrong only on commits that the set
+labels, and where it follows from nothing else: definitions that a renamed or moved file, class or function took with it
+are not judged, as the labels name only the outermost. Extractions and inlinings are counted apart.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from bench.lineage.clones import repository_at
+from bench.lineage.python_report import table, write
 from bench.lineage.refactorings import Family, Refactoring, refactorings
 from bench.lineage.scoring import Score
 from stemma.extract.extractor import Limits
@@ -166,7 +166,6 @@ def summary(every: Iterable[dict[Family, Score]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score renames and moves against RefactoringMiner's Python labels.")
     parser.add_argument("folder", type=Path, help="clones of RefactoringMiner, dit/dit and kkroening/ffmpeg-python")
-    parser.add_argument("--json", type=Path, help="write the figures and every difference there")
     given = parser.parse_args()
     scores, rows = [], []
     for repository, labels in groupby(refactorings(given.folder), key=lambda label: label.repository):
@@ -174,10 +173,10 @@ def main() -> None:
         score, differences = held(list(labels), told(traced(store, repository.commit), repository.commit))
         scores.append(score)
         rows += differences
-    found = {"summary": summary(scores), "differences": rows}
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    print(json.dumps(found["summary"], indent=1))
+    figures = summary(scores)
+    found = {"figures": figures, "differences": rows}
+    said = table(figures, "labels")
+    print(write("refactorings", "python -m bench.lineage.refactoring_scoring FOLDER", said, found))
 
 
 if __name__ == "__main__":
