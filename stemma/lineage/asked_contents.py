@@ -23,7 +23,7 @@ from stemma.tables import patterns, polars_schema, snippet_texts, snippets
 _SCHEMAS = {table.name: polars_schema(table) for table in (snippets, snippet_texts, patterns)}
 _SNIPPETS = {
     name: _SCHEMAS["snippets"][name]
-    for name in (*(name for name in ELEMENT if name in _SCHEMAS["snippets"]), "docstring")
+    for name in (*(name for name in ELEMENT if name in _SCHEMAS["snippets"]), "signature", "docstring")
 }
 _TEXTS = {name: _SCHEMAS["snippet_texts"][name] for name in TEXT}
 _PATTERNS = {name: _SCHEMAS["patterns"][name] for name in ("pattern_id", "language", "is_trivial", "shingles")}
@@ -182,9 +182,8 @@ def region(text: bytes, parsed: Parsed, found: Found) -> tuple[int, int]:
 
 
 def _frame(parts: Sequence[Columns], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {name: pl.Series(name, [each for part in parts for each in part[name]], kind) for name, kind in schema.items()}
-    )
+    # As a Series, arrays of one length would become an Array, whatever kind was asked for.
+    return pl.DataFrame({name: [each for part in parts for each in part[name]] for name in schema}, schema=dict(schema))
 
 
 def _definitions(snippets: dict[str, list[Any]]) -> list[Found]:
