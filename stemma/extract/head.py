@@ -31,7 +31,7 @@ class Head(NamedTuple):
 
 def head(grammar: Grammar, source: bytes, leading: Leading, definition: Definition) -> Head:
     """The head of a definition."""
-    body = definition.body or body_of(definition.node)
+    body = definition.body or body_of(definition.node) or (definition.value and body_of(definition.value))
     if body is not None and grammar.initializers:
         body = _initializers(grammar, definition, body)
     end = body.start_byte if body is not None else definition.outer.end_byte

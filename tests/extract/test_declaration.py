@@ -229,6 +229,12 @@ def test_the_parts_are_the_same_whether_a_member_was_read_before_or_not() -> Non
         ("python", "f = lambda a: 1\n", "f = lambda b: 1\n", "parameter_list"),
         ("go", "package a\ntype f struct { x int }\n", "package a\ntype f struct { x uint }\n", "body_hash"),
         ("go", "package a\ntype f interface { g() }\n", "package a\ntype f interface { h() }\n", "body_hash"),
+        (
+            "go",
+            "package a\nvar x = A{f: func(a int) { b() }}\n",
+            "package a\nvar x = A{f: func(a int) { c() }}\n",
+            "body_hash",
+        ),
         ("rust", "macro_rules! f { () => { 1 } }", "macro_rules! f { () => { 2 } }", "body_hash"),
         ("c", "struct f { int x; };", "struct f { int y; };", "body_hash"),
         ("cpp", "auto f() -> int { }", "auto f() -> A { }", "return_type"),
