@@ -1,13 +1,13 @@
 """The order in which evidence is taken when what commits ended is paired with what they began.
 
-Each kind of evidence lives in `pairing` and `containers`; what is made of the pairs, in `kinds`.
+Each kind of evidence lives in `pairing`, `containers` and `swaps`; what is made of the pairs, in `kinds`.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from stemma.lineage import containers, pairing
+from stemma.lineage import containers, pairing, swaps
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
 
@@ -33,8 +33,11 @@ def pair(
     pairing.same_name_other_kind(unpaired)
     containers.by_votes(contents, unpaired, calibration)
     _follow(contents, unpaired, left, right, calibration)
+    unpaired.doubted = swaps.doubtful(contents, unpaired, left, right, calibration)
     pairing.by_text(unpaired)
     pairing.by_likeness(contents, unpaired, calibration)
+    swaps.settle_again(unpaired, unpaired.doubted)
+    swaps.by_callers(contents, unpaired, left, right, calibration)
     _follow(contents, unpaired, left, right, calibration)
     return unpaired.pairs, renamed
 

@@ -17,9 +17,14 @@ _MODIFIER = re.compile(r"\b(?:final|const|out|ref|in|params|vararg|mut)\b\s*")
 _BLANKS = re.compile(r"\s+")
 
 
+# Where a name may be defined several times, and its parameters' types say which is meant.
+TYPED = frozenset({"java", "csharp", "cpp", "kotlin", "swift", "typescript", "tsx"})
+
+
 def with_types(contents: Contents, versions: pl.DataFrame) -> pl.DataFrame:
-    """The versions with `types`; null where the language has no parameter list for them."""
-    wanted = versions.select("exact_hash", "language").unique(maintain_order=True)
+    """The versions with `types`; null where the language does not tell definitions apart by them."""
+    typed = versions.filter(pl.col("language").is_in(TYPED))
+    wanted = typed.select("exact_hash", "language").unique(maintain_order=True)
     lists = contents.texts(wanted).select("exact_hash", "language", "parameter_list")
     distinct = lists["parameter_list"].drop_nulls().unique(maintain_order=True)
     types = pl.DataFrame(

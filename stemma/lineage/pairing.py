@@ -73,11 +73,12 @@ STAGES = (
 
 @dataclass
 class Unpaired:
-    """What is still to be paired: `left` ended, `right` began; `found` is what was."""
+    """What is still to be paired: `left` ended, `right` began; `found` is what was, `doubted` what was and is not."""
 
     left: pl.DataFrame
     right: pl.DataFrame
     found: list[pl.DataFrame] = field(default_factory=list)
+    doubted: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PAIRS))
 
     def settle(self, pairs: pl.DataFrame) -> None:
         if pairs.is_empty():
@@ -238,6 +239,13 @@ def _with_rare_windows(contents: Contents, unpaired: Unpaired) -> pl.DataFrame:
     return shared.filter(pl.any_horizontal(best)).select("problem", "parent", "child")
 
 
+def with_text(contents: Contents, versions: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The versions (exact_hash, language) with a column of what is said of their texts."""
+    key = ["exact_hash", "language"]
+    said = contents.texts(versions.select(key).unique(maintain_order=True)).select(*key, column)
+    return versions.join(said, on=key, how="left", maintain_order="left")
+
+
 def by_score(
     contents: Contents,
     unpaired: Unpaired,
@@ -262,7 +270,11 @@ def by_score(
         .join(right, on=["problem", "child"])
         .join(left, on=["problem", "parent"], suffix="_parent")
     )
-    enough = scored(contents, both, calibration).filter(pl.col("score") >= calibration.thresholds[relation])
+    is_doubted = pl.any_horizontal(pl.col(end).is_in(unpaired.doubted[end].implode()) for end in ("parent", "child"))
+    text = pl.mean_horizontal("like_windows", "like_words")
+    enough = scored(contents, both, calibration).filter(
+        pl.col("score") >= calibration.thresholds[relation], ~is_doubted | (text >= calibration.thresholds["swapped"])
+    )
     ordered = enough.sort("problem", -pl.col("score"), "child", "parent")
     best = _assigned(ordered)
     return best.select(

@@ -18,7 +18,7 @@ from stemma.lineage.contents import Contents
 from stemma.lineage.kinds import event
 from stemma.lineage.pairing import GROUP_PAIRS
 
-LEAST_WINDOWS = 8  # of 5 tokens: about two lines
+LEAST_WINDOWS = 5  # of 5 tokens: more than one line
 SOURCES = 3  # a text that stood in several functions may be extracted from all of them
 TRIPLES_PER_SLICE = 2_000
 _SIDE = ("node", "name", "qualified_name", "path", "pattern_id", "language")
@@ -34,13 +34,10 @@ def between(
         pairs: compared pairs whose text changed, as `kinds.compared`.
     """
     changed = pairs.filter("is_first", "is_body", pl.col("pattern_id") != pl.col("pattern_id_parent"))
-    threshold = calibration.thresholds["extracted"]
-    taken = _shared(contents, _with_calls(contents, changed, "later"), born, "lost").filter(
-        pl.col("share") >= threshold
-    )
-    given = _shared(contents, _with_calls(contents, changed, "earlier"), gone, "gained").filter(
-        pl.col("share") >= threshold
-    )
+    numbers = calibration.thresholds
+    enough = pl.col("share") >= pl.when("is_called").then(numbers["extracted"]).otherwise(numbers["split"])
+    taken = _shared(contents, _with_calls(contents, changed, "later"), born, "lost").filter(enough)
+    given = _shared(contents, _with_calls(contents, changed, "earlier"), gone, "gained").filter(enough)
     edges = [
         _edges(taken, "node", "parent", ("extracted_from", "derived_from")),
         _edges(given, "child", "node", ("derived_from", "merged_from")),

@@ -1,0 +1,122 @@
+"""Names that change hands in one commit: swapped, shifted, handed on, followed by callers; overloads in Java."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stemma.store.postgres import Database
+from tests.lineage.code import derived, file, function, told
+from tests.repositories import GitRepository
+
+Step = Callable[[Path], str]
+
+
+def second(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return [row[1:] for row in rows if row[0] == "second"]
+
+
+def test_two_functions_that_swap_their_names_keep_their_texts(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit("first", {"a.py": file(function("one"), function("two", "retry"), function("k", "parse"))})
+    repository.commit("second", {"a.py": file(function("two"), function("one", "retry"), function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert second(derived(database, repo_id)) == [
+        ("renamed_from", "first", "a.py:two", "a.py:one"),
+        ("renamed_from", "first", "a.py:one", "a.py:two"),
+    ]
+
+
+def test_a_name_taken_over_by_something_else_leaves_the_text_its_history(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit("first", {"a.py": file(function("one"), function("k", "parse"))})
+    changed = function("many", extra="items = list(items)")
+    repository.commit("second", {"a.py": file(function("one", "retry"), changed, function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert second(derived(database, repo_id)) == [
+        ("modified_from", "first", "a.py:one", "a.py:many"),
+        ("renamed_from", "first", "a.py:one", "a.py:many"),
+    ]
+    assert ("introduced", "a.py:one") in second(told(database, repo_id))
+
+
+def test_a_function_that_hands_on_to_its_old_text_is_still_itself(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    handing_on = "def one(items):\n    print('one is old')\n    return many(items)\n"
+    repository.commit("first", {"a.py": file(function("one"), function("k", "parse"))})
+    repository.commit("second", {"a.py": file(handing_on, function("many"), function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert second(derived(database, repo_id)) == [
+        ("extracted_from", "first", "a.py:one", "a.py:many"),
+        ("modified_from", "first", "a.py:one", "a.py:one"),
+    ]
+
+
+def test_a_rewritten_function_is_found_again_by_its_callers(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def caller(name: str, called: str, body: str) -> str:
+        return function(name, body, extra=f"items = {called}(items)")
+
+    callers = (("a", "total"), ("b", "parse"))
+    repository.commit(
+        "first",
+        {"a.py": file(function("merge_one", "retry"), *(caller(name, "merge_one", body) for name, body in callers))},
+    )
+    repository.commit(
+        "second",
+        {"a.py": file(function("merge_all", "longest"), *(caller(name, "merge_all", body) for name, body in callers))},
+    )
+    repo_id = bring_up(repository.path)
+    assert ("renamed_from", "first", "a.py:merge_one", "a.py:merge_all") in second(derived(database, repo_id))
+
+
+def java(*methods: str) -> str:
+    return "class A {\n" + "\n".join(methods) + "\n}\n"
+
+
+LONG = """
+        int best = 0;
+        for (Item item : items) {
+            if (item.size() > best && !item.isEmpty()) { best = item.size(); }
+        }
+        return best;
+    }"""
+
+
+def test_an_overload_is_known_by_the_types_of_its_parameters_whatever_the_bodies_do(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit("first", {"A.java": java(f"    int best(List<Item> items) {{{LONG}")})
+    handing_on = "    int best(List<Item> items) {\n        return best(items, new Monitor());\n    }"
+    repository.commit("second", {"A.java": java(handing_on, f"    int best(List<Item> items, Monitor m) {{{LONG}")})
+    repo_id = bring_up(repository.path)
+    methods = database.read(
+        "SELECT e.event_type, n.duplicate_index FROM stemma.lineage_events e "
+        "JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c ON c.sha = e.sha WHERE n.kind = 'method' AND c.subject = 'second' ORDER BY 2, 1"
+    ).rows()
+    assert methods == [("body_changed", 0), ("extracted", 1), ("introduced", 1)]
+    assert ("modified_from", "first", "A.java:A.best", "A.java:A.best") in second(derived(database, repo_id))
+
+
+def test_overloads_put_in_another_order_are_what_they_were(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    one, two = (
+        f"    int best(List<Item> items) {{{LONG}",
+        "    int best(Item only) {\n        return only.size();\n    }",
+    )
+    changed = one.replace("best = 0", "best = 1")
+    repository.commit("first", {"A.java": java(one, two)})
+    repository.commit("second", {"A.java": java(two, changed)})
+    repo_id = bring_up(repository.path)
+    found = database.read(
+        "SELECT e.edge_type, p.duplicate_index AS of, n.duplicate_index FROM stemma.lineage_edges e "
+        "JOIN stemma.lineage_nodes n ON n.node_id = e.child_id JOIN stemma.lineage_nodes p ON p.node_id = e.parent_id "
+        "WHERE n.kind = 'method' AND n.repo_id = $1 ORDER BY 2, 1",
+        [repo_id],
+    ).rows()
+    assert found == [("modified_from", 0, 1), ("derived_from", 1, 0)]
