@@ -6,8 +6,8 @@ Cheap to import, for git asks it too: no grammar is loaded here. Which nodes are
 To add a language: a row at the end of `LANGUAGES`, whose grammar `tree_sitter_language_pack` has; its query, with the
 captures listed at the head of `queries/python.scm`; and its tests: a suffix in `tests/test_languages.py`, a source
 with its definitions in `tests/extract/test_definitions_by_language.py`, one with its facts in
-`test_facts_by_language.py`, a function in `TEXTS` of `test_normal_form.py`, and what only it can break in
-`test_normal_form_by_language.py`. Nothing else names a language: ingestion, matching and the contracts read this table.
+`test_facts_by_language.py`, a function in `TEXTS` of `test_normal_form.py` and of `test_declaration.py`, and what only it
+can break in `test_normal_form_by_language.py`. Nothing else names a language: ingestion, matching and the contracts read this table.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ EXTRACTOR_VERSION = "3"
 
 NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"
 SYMBOL = "0symbol"
+NEVER = "(?!)"
+"""Matches nothing."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -100,15 +102,15 @@ class Language:
     """Query patterns, joined to those of the definitions, that capture what is imported as @import."""
     modifiers: frozenset[str] = frozenset()
     """Words of a definition's head, outside brackets, that modify it."""
-    lead_in: str = r"(?!)"
+    lead_in: str = NEVER
     """What may stand between a leading comment and the definition's first byte."""
-    deprecation_marks: str = r"(?!)"
+    deprecation_marks: str = NEVER
     """In the decorators, attributes or signature."""
-    deprecation_notes: str = r"(?!)"
+    deprecation_notes: str = NEVER
     """In the docstring or leading comment."""
-    test_names: str = r"(?!)"
+    test_names: str = NEVER
     """In the name; of a function without one, in what it is handed to, with a bracket after it: `it(`."""
-    test_marks: str = r"(?!)"
+    test_marks: str = NEVER
     """In the decorators, attributes or signature."""
     upgrades: tuple[str, str] | None = _field(default=None)
     """(regular expression, language): a file in which it is found is read as that language instead."""

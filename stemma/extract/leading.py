@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from tree_sitter import Node
 
 from stemma.extract.documentation import NOTHING, Said, in_comments
+from stemma.languages import NEVER
 
 _LINE_BYTES = 1_000
 _INNER_COMMENTS = (b"//!", b"/*!<", b"///<", b"#!")  # they speak of what is around or before them
@@ -79,6 +80,8 @@ class Leading:
         return not before or before.startswith(_BEFORE_COMMENTS)
 
     def _anchor(self, start: int) -> int:
+        if self._lead_in.pattern == NEVER:
+            return start
         lead = self._lead_in.search(self._line_before(start).decode("utf-8", "replace"))
         return start - len(lead.group().encode()) if lead else start
 
