@@ -96,7 +96,8 @@ def test_an_overload_is_known_by_the_types_of_its_parameters_whatever_the_bodies
     repo_id = bring_up(repository.path)
     methods = database.read(
         "SELECT e.event_type, n.duplicate_index FROM stemma.lineage_events e "
-        "JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c ON c.sha = e.sha WHERE n.kind = 'method' AND c.subject = 'second' ORDER BY 2, 1"
+        "JOIN stemma.lineage_nodes n USING (node_id) JOIN stemma.commits c ON c.sha = e.sha "
+        "WHERE n.kind = 'method' AND c.subject = 'second' ORDER BY 2, 1"
     ).rows()
     assert methods == [("body_changed", 0), ("extracted", 1), ("introduced", 1)]
     assert ("modified_from", "first", "A.java:A.best", "A.java:A.best") in second(derived(database, repo_id))
