@@ -69,8 +69,12 @@ def credit(
     # who writes a file anew repeats what others wrote before.
     called = about.select(edit=pl.int_range(pl.len(), dtype=pl.Int64), called_at="called_at")
     strength = (pl.col("length") >= _LONG).cast(pl.Int8) + (pl.col("length") >= _RELIABLE_RUN).cast(pl.Int8)
+    # And what an edit brought once stands once in a version: where code repeats itself, in the longest run.
+    once = chosen.sort("length", "at_version", descending=[True, False]).unique(
+        ["version", "edit", "at_edit"], keep="first", maintain_order=True
+    )
     best = (
-        chosen.join(called, on="edit", maintain_order="left")
+        once.join(called, on="edit", maintain_order="left")
         .sort(strength, "called_at", "edit", descending=[True, False, False], maintain_order=True)
         .unique("at_version", keep="first", maintain_order=True)
     )

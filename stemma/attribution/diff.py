@@ -40,6 +40,14 @@ def carried(old: Tokens, new: Tokens) -> Carried:
     return found
 
 
+def long_runs(found: Carried, least: int) -> Carried:
+    """The same without what was carried in runs shorter than `least` tokens."""
+    goes_on = (found[1:] == found[:-1] + 1) & (found[1:] >= 0)
+    starts = np.flatnonzero(np.concatenate([[True], ~goes_on]))
+    lengths = np.diff(np.concatenate([starts, [len(found)]]))
+    return np.where(np.repeat(lengths, lengths) >= least, found, -1).astype(np.int32)
+
+
 def _carry_between(old: Tokens, new: Tokens, before: tuple[int, int], after: tuple[int, int], found: Carried) -> None:
     """The tokens between two equal lines, where both texts have some."""
     (first, end), (first_new, end_new) = before, after

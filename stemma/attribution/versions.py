@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from stemma.attribution.diff import Carried, carried
+from stemma.attribution.diff import Carried, carried, long_runs
 from stemma.attribution.labels import Version
 from stemma.attribution.tokens import Tokens, read
 from stemma.extract.source import prepare
@@ -26,7 +26,10 @@ KEPT_TOKENS = 4_000_000
 
 # Edges along which tokens are carried, the likeliest origin first. Copies carry none: they are found later than lineage
 # and across repositories, so what came of them would depend on which was read first.
-EDGE_TYPES = ("modified_from", "renamed_from", "moved_from", "derived_from", "merged_from", "extracted_from")
+EXTRACTED_FROM = "extracted_from"
+EXTRACTED_RUN = 12
+"""Of what was taken out of another definition, runs so long are carried: two neighbours share shorter ones anyway."""
+EDGE_TYPES = ("modified_from", "renamed_from", "moved_from", "derived_from", "merged_from", EXTRACTED_FROM)
 
 _COLUMNS = """
 n.node_id, n.repo_id, n.path, n.qualified_name, n.exact_hash, n.pattern_id, n.sha, n.blob_oid, n.occurred_at,
@@ -92,9 +95,9 @@ class Reader:
         paths = parents.group_by("child_id", maintain_order=True).agg(parent_paths="path", parent_names="name")
         about = about.join(paths, left_on="node_id", right_on="child_id", how="left", maintain_order="left")
         about = about.with_columns(paths=pl.concat_list("path", pl.col("parent_paths").fill_null([])))
-        came_from: dict[str, list[tuple[str, str]]] = {}
-        for child, parent, text in parents.select("child_id", "node_id", "exact_hash").iter_rows():
-            came_from.setdefault(child, []).append((parent, text))
+        came_from: dict[str, list[tuple[str, str, str]]] = {}
+        for child, *parent in parents.select("child_id", "node_id", "exact_hash", "edge_type").iter_rows():
+            came_from.setdefault(child, []).append((parent[0], parent[1], parent[2]))
         versions = [
             self._version(row, came_from.get(row["node_id"], []))
             for row in about.select("node_id", "exact_hash", "start_line", "first_lines", "last_lines").iter_rows(
@@ -103,11 +106,12 @@ class Reader:
         ]
         return Batch(about, versions, set(parents["node_id"].to_list()))
 
-    def _version(self, row: dict[str, Any], came_from: list[tuple[str, str]]) -> Version:
+    def _version(self, row: dict[str, Any], came_from: list[tuple[str, str, str]]) -> Version:
         tokens = self._kept[row["exact_hash"]]
-        parents: list[tuple[str, Carried]] = [
-            (parent, carried(self._kept[parent_text], tokens)) for parent, parent_text in came_from
-        ]
+        parents: list[tuple[str, Carried]] = []
+        for parent, parent_text, edge_type in came_from:
+            found = carried(self._kept[parent_text], tokens)
+            parents.append((parent, long_runs(found, EXTRACTED_RUN) if edge_type == EXTRACTED_FROM else found))
         inner = zip(row["first_lines"] or (), row["last_lines"] or (), strict=True)
         return Version(row["node_id"], tokens, row["start_line"], parents, tuple(inner))
 
