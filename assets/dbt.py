@@ -29,6 +29,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.column_lineage import column_lineage
 from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
 from stemma.config import Settings
 from stemma.store.postgres import Database
@@ -93,6 +94,8 @@ MARTS = [model for model in MODELS.values() if model.layer == "marts"]
 
 
 def _spec(model: Model) -> AssetSpec:
+    read = {ref: MODELS[ref].key for ref in model.refs} | {f"source_{name}": AssetKey(name) for name in model.sources}
+    lineage = column_lineage(model.name, read)
     return AssetSpec(
         key=model.key,
         description=model.description,
@@ -104,6 +107,7 @@ def _spec(model: Model) -> AssetSpec:
         metadata={
             "dagster/column_schema": TableSchema(columns=list(model.columns)),
             "dagster/table_name": model.relation,
+            **({"dagster/column_lineage": lineage} if lineage else {}),
         },
         automation_condition=WHEN_UPSTREAM_IS_SOUND,
         skippable=True,  # dbt skips what stands behind a failed test

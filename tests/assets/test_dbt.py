@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from assets.column_lineage import FILE, of_project, written
 from assets.dbt import MODELS, PROJECT_DIR
+from orchestration.definitions import defs
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,23 @@ def test_every_asset_says_what_its_model_says(manifest: dict[str, Any]) -> None:
             model = MODELS[node["name"]]
             assert model.description == " ".join(node["description"].split())
             assert [column.name for column in model.columns] == list(node["columns"])
+
+
+def test_the_lineage_of_columns_is_that_of_the_models_as_they_are() -> None:
+    """If this fails, run: python -m assets.column_lineage"""
+    assert FILE.read_text() == written(of_project(PROJECT_DIR))
+
+
+def test_a_column_of_a_mart_shows_what_it_is_made_of() -> None:
+    metadata = defs.resolve_asset_graph().get(dg.AssetKey(["marts", "clone_density"])).metadata
+    lineage = metadata["dagster/column_lineage"].deps_by_column
+    assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in lineage["clones_per_1000_lines"]} == {
+        ("intermediate/int_copies", "edge_type"),
+        ("intermediate/int_version_lines", "n_own_lines"),
+    }
+
+
+def test_a_column_of_staging_leads_to_the_table_it_renames() -> None:
+    metadata = defs.resolve_asset_graph().get(dg.AssetKey(["staging", "stg_lineage_events"])).metadata
+    (dep,) = metadata["dagster/column_lineage"].deps_by_column["birth_unknown_reason"]
+    assert (dep.asset_key, dep.column_name) == (dg.AssetKey("lineage_events"), "detail")
