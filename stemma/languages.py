@@ -6,8 +6,9 @@ Cheap to import, for git asks it too: no grammar is loaded here. Which nodes are
 To add a language: a row at the end of `LANGUAGES`, whose grammar `tree_sitter_language_pack` has; its query, with the
 captures listed at the head of `queries/python.scm`; and its tests: a suffix in `tests/test_languages.py`, a source
 with its definitions in `tests/extract/test_definitions_by_language.py`, one with its facts in
-`test_facts_by_language.py`, a function in `TEXTS` of `test_normal_form.py` and of `test_declaration.py`, and what only it
-can break in `test_normal_form_by_language.py`. Nothing else names a language: ingestion, matching and the contracts read this table.
+`test_facts_by_language.py`, a function in `TEXTS` of `test_declaration.py` and of `test_normal_form.py`, and what only
+it can break in `test_normal_form_by_language.py`. Nothing else names a language: ingestion, matching and the contracts
+read this table.
 """
 
 from __future__ import annotations
