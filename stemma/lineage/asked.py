@@ -26,8 +26,10 @@ from stemma.lineage.asked_walk import Slice, Version, Walk
 from stemma.lineage.trace import Traced, trace
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
 
-FOLLOWED = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
-"""Edges along which an element stays itself; what it was extracted or copied from has a life of its own."""
+FOLLOWED = ("modified_from", "renamed_from", "moved_from", "derived_from")
+"""Edges along which an element stays itself; what it was extracted, merged or copied from has a life of its own."""
+JOINED = "merged_from"
+"""At a merge of branches, leads to the same element on the other ones."""
 MAX_STAGES, MAX_ROUNDS = 50, 12
 _CHANGES = pl.Schema(dict.fromkeys(("sha", "path", "old_blob", "new_blob"), pl.String()))
 
@@ -151,7 +153,8 @@ class Asking:
         start = (str(walk.history.head), place.key)
         for _ in range(MAX_ROUNDS):
             found = walk.slice(start)
-            told = TracedFile(self._trace(_commits(walk, found)), place.path)
+            merges = {step.sha for step in found.steps if len(step.parents) > 1}
+            told = TracedFile(self._trace(_commits(walk, found)), place.path, merges)
             wrong = _wrong(walk, found, told)
             if not wrong:
                 break
@@ -232,16 +235,16 @@ class _Joint:
 class TracedFile:
     """The rows of a trace of one file, and the ways among them that matter to one element."""
 
-    def __init__(self, rows: Traced, path: str) -> None:
+    def __init__(self, rows: Traced, path: str, merges: set[str]) -> None:
         self.rows = rows
         nodes = rows.nodes.filter(pl.col("path") == path).rows(named=True)
         self.by_version = {(row["sha"], _key(row)): str(row["node_id"]) for row in nodes}
         self.keys = {str(row["node_id"]): _key(row) for row in nodes}
+        shas = {str(row["node_id"]): row["sha"] for row in nodes}
         self.parents: dict[str, list[str]] = {}
-        for child, parent in (
-            rows.edges.filter(pl.col("edge_type").is_in(FOLLOWED)).select("child_id", "parent_id").iter_rows()
-        ):
-            self.parents.setdefault(child, []).append(parent)
+        for child, parent, edge_type in rows.edges.select("child_id", "parent_id", "edge_type").iter_rows():
+            if edge_type in FOLLOWED or (edge_type == JOINED and shas.get(child) in merges):
+                self.parents.setdefault(child, []).append(parent)
 
     def node_at(self, version: Version, found: Slice) -> str:
         """The version that stood at a commit: the one made there, or last before."""

@@ -5,6 +5,7 @@ Which of their definitions it was is decided by the trace; the walk through one 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from stemma.git.path_history import TreeChange
@@ -13,6 +14,8 @@ from stemma.lineage.asked_contents import Contents, Found
 
 MAX_READ = 4_000
 """Files of one commit whose texts are looked at."""
+FEW = 16
+"""So many other files are all parsed."""
 PER_KIND = 4
 MIN_LINE = 8  # characters: shorter lines (braces, `else {`) are everywhere
 MIN_SHARE = 0.2
@@ -31,7 +34,8 @@ class Birth:
 def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
     """The changes that may hold its origin, or another that claims it: few enough to be parsed.
 
-    Files that left the same content, or the same name; then those whose old text shares most lines with the new file,
+    All, where they are few. Else files that left the same content, the same file name, or fewer of its name than they
+    had; then those whose old text shares most lines with the new file,
     or with the definition itself and has lost them; and added files that also have them.
     """
     own = next(change for change in birth.changes if change.path == birth.path)
@@ -42,13 +46,17 @@ def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
     if own.old_blob is None and same:
         return _named_first(same, birth.path)[:PER_KIND]
     others = _named_first(others, birth.path)[:MAX_READ]
+    if len(others) <= FEW:
+        return others
     contents.read([blob for change in others for blob in (change.old_blob, change.new_blob) if blob])
     lines = _lines(birth.text[birth.found.start_byte : birth.found.end_byte])
     whole = _lines(birth.text)
     lost = {change: _lost(contents, change, lines) for change in others if change.old_blob}
     kept = {change: _shared(contents, change.old_blob, whole) for change in gone}
     rivals = {change: _shared(contents, change.new_blob, lines) for change in others if change.old_blob is None}
-    chosen = _named_first(gone, birth.path, only=True)[:PER_KIND]
+    named = re.compile(rb"\b%s\b\s*\(" % re.escape(birth.found.name.encode()))
+    bearing = [change for change in others if _loses(contents, change, named)]
+    chosen = _named_first(gone, birth.path, only=True)[:PER_KIND] + bearing[:PER_KIND]
     for shares in (kept if own.old_blob is None else {}, lost, rivals):
         best = sorted(shares, key=lambda change: (-shares[change], change.path))[:PER_KIND]
         chosen += [change for change in best if shares[change] >= MIN_SHARE]
@@ -77,6 +85,14 @@ def _lines(text: bytes) -> set[bytes]:
 def _shared(contents: Contents, blob: str | None, lines: set[bytes]) -> float:
     text = contents.text(blob) if blob else None
     return len(lines & _lines(text)) / len(lines) if text and lines else 0.0
+
+
+def _loses(contents: Contents, change: TreeChange, named: re.Pattern[bytes]) -> bool:
+    """Whether the name is called or declared more often in the old text than in the new one."""
+    counts = [
+        len(named.findall(contents.text(blob) or b"")) if blob else 0 for blob in (change.old_blob, change.new_blob)
+    ]
+    return counts[0] > counts[1]
 
 
 def _lost(contents: Contents, change: TreeChange, lines: set[bytes]) -> float:

@@ -163,7 +163,8 @@ class Contents:
 def region(text: bytes, parsed: Parsed, found: Found) -> tuple[int, int]:
     """Where a definition with the comment before it stands: from the last blank line outside a comment.
 
-    It never reaches into the definition before, nor above the head of the one around.
+    It never reaches into the definition before, nor above the head of the one around. The line before belongs to it:
+    the same text with another comment before it is not the same.
     """
     floor = 0
     for other in parsed.found:
@@ -178,7 +179,8 @@ def region(text: bytes, parsed: Parsed, found: Found) -> tuple[int, int]:
         if tail.count(b"/*") == tail.count(b"*/"):
             start = floor + blank.end()
             break
-    return start, found.end_byte
+    line = text.rfind(b"\n", 0, start)
+    return max(text.rfind(b"\n", 0, max(line, 0)), 0), found.end_byte
 
 
 def _frame(parts: Sequence[Columns], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
