@@ -12,7 +12,7 @@ from rich.text import Text
 
 from stemma.cli import show
 from stemma.lineage.answers import Answer
-from stemma.lineage.graph import SAME_ELEMENT, SUCCESSION
+from stemma.lineage.graph import IS_SAME_ELEMENT, SUCCESSION
 from stemma.lineage.timeline import KINDS, timeline, told_change
 
 ID_DIGITS = 10
@@ -136,7 +136,7 @@ def _related(answer: Answer) -> pl.DataFrame:
         side = edges.filter(pl.col(mine).is_in(own), ~pl.col(other).is_in(own))
         is_successor = pl.col("edge_type").is_in(SUCCESSION)
         if direction == "went into":  # a version of the same element that is not its own: a branch that led nowhere
-            side = side.filter(~is_successor, ~pl.col("edge_type").is_in(SAME_ELEMENT))
+            side = side.filter(~is_successor, ~IS_SAME_ELEMENT)
         told = pl.when(is_successor).then(pl.lit("replaced by")).otherwise(pl.lit(direction))
         sides.append(side.select(told.alias("relation"), "edge_type", "weight", pl.col(other).alias("node_id")))
     found = pl.concat(sides).join(named, on="node_id").sort("relation", "occurred_at", "repository", "path")

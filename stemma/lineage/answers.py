@@ -14,7 +14,7 @@ import polars as pl
 
 from stemma.errors import NotFoundError
 from stemma.lineage import queries
-from stemma.lineage.graph import SAME_ELEMENT, Graph
+from stemma.lineage.graph import Graph
 from stemma.store.postgres import Database
 
 NAMED = 5
@@ -77,7 +77,7 @@ class Answer:
         """Whether one of the elements still stands, or under which name and in which file it goes on."""
         if element["is_live"]:
             return "stands at the head"
-        later = self.graph.walk([element["node_id"]], is_upward=False, only=SAME_ELEMENT)["node_id"]
+        later = self.graph.walk([element["node_id"]], is_upward=False, is_of_one=True)["node_id"]
         live = self.graph.nodes.filter("is_live", pl.col("node_id").is_in(later.implode()))
         names = [f"{path}:{name}" for path, name in live.select("path", "qualified_name").iter_rows()]
         return f"goes on as {', '.join(names[:NAMED])}" if names else "gone from the head"

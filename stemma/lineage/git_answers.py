@@ -24,7 +24,7 @@ from stemma.lineage import asked
 from stemma.lineage.answers import ELEMENT, Answer, View
 from stemma.lineage.asked import Asking
 from stemma.lineage.asked_contents import Found, Parsed
-from stemma.lineage.graph import EDGES, EVENTS, NODES, SAME_ELEMENT, Graph
+from stemma.lineage.graph import EDGES, EVENTS, NODES, Graph
 from stemma.lineage.queries import MAX_DEPTH
 
 SHOWN = 8
@@ -60,9 +60,7 @@ def from_checkout(settings: Settings, place: Place, what: str, view: View, *, wh
     element = graph.nodes.filter(pl.col("node_id") == told.node_id)
     starts = [told.node_id]
     walked = None
-    own = pl.concat([pl.Series(starts), graph.walk(starts, is_upward=True, only=SAME_ELEMENT)["node_id"]]).alias(
-        "node_id"
-    )
+    own = pl.concat([pl.Series(starts), graph.walk(starts, is_upward=True, is_of_one=True)["node_id"]]).alias("node_id")
     if view.kind == "ancestors":
         walked = graph.walk(starts, is_upward=True).filter(pl.col("depth") <= (view.max_depth or MAX_DEPTH))
         graph = graph.only(pl.concat([pl.Series(starts), walked["node_id"]]))
@@ -135,7 +133,9 @@ def _graph(store: Store, head: str, place: Place, told: asked.History) -> Graph:
     )
     return Graph(
         nodes.select(pl.col(name).cast(kind) for name, kind in NODES.items()).sort("position", "path", "node_id"),
-        told.edges.select(pl.col(name).cast(kind) for name, kind in EDGES.items()),
+        told.edges.with_columns(
+            is_other_element=pl.col("evidence").str.json_path_match("$.other_element").eq_missing("true")
+        ).select(pl.col(name).cast(kind) for name, kind in EDGES.items()),
         events.select(pl.col(name).cast(kind) for name, kind in EVENTS.items()).sort("position", "node_id"),
         (told.node_id,),
     )

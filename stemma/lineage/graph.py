@@ -6,8 +6,9 @@ How it is read from the database lives in `queries`, straight from a checkout in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -49,6 +50,7 @@ EDGES = pl.Schema(
         "edge_type": _TEXT,
         "weight": _SHARE,
         "confidence": _SHARE,
+        "is_other_element": pl.Boolean(),  # it joins two elements, whatever its type: each has a life of its own
     }
 )
 EVENTS = pl.Schema(
@@ -70,7 +72,13 @@ WALKED = pl.Schema({"node_id": _TEXT, "depth": _WHOLE, "via": _TEXT, "edge_type"
 SUCCESSION = ("replaced_by", "deprecated_by")
 """Types of edge that name what took the place of a version, not what it came from."""
 SAME_ELEMENT = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
-"""Types of edge along which an element goes on; along the others another one begins."""
+"""Types of edge along which an element goes on, where they join no two; along the others another one begins."""
+IS_SAME_ELEMENT = pl.col("edge_type").is_in(SAME_ELEMENT) & ~pl.col("is_other_element")
+
+
+def is_same_element(edge: Mapping[str, Any]) -> bool:
+    """Whether both ends of an edge are versions of one element."""
+    return edge["edge_type"] in SAME_ELEMENT and not edge["is_other_element"]
 
 
 @dataclass(frozen=True)
@@ -98,14 +106,14 @@ class Graph:
             self.is_cut or kept.height < self.nodes.height,
         )
 
-    def walk(self, starts: Iterable[str], *, is_upward: bool, only: Sequence[str] = ()) -> pl.DataFrame:
+    def walk(self, starts: Iterable[str], *, is_upward: bool, is_of_one: bool = False) -> pl.DataFrame:
         """Versions reached from some along derivation, as `queries.relatives` tells them.
 
         Args:
-            only: types of edge to keep to; by default every derivation.
+            is_of_one: keep to the versions of the same elements.
         """
         near, far = ("child_id", "parent_id") if is_upward else ("parent_id", "child_id")
-        edges = self.derivations.filter(pl.col("edge_type").is_in(only) if only else pl.lit(value=True)).sort(
+        edges = self.derivations.filter(IS_SAME_ELEMENT if is_of_one else pl.lit(value=True)).sort(
             "weight", near, "edge_type", descending=[True, False, False], nulls_last=True
         )
         frontier = pl.DataFrame({near: list(dict.fromkeys(starts))}, schema={near: pl.String})

@@ -40,7 +40,8 @@ LEFT JOIN LATERAL (
 ORDER BY r.name, c.position, n.path, n.qualified_name, n.duplicate_index, n.node_id
 """
 _EDGES = """
-SELECT e.child_id, e.parent_id, e.edge_type, e.weight, e.confidence
+SELECT e.child_id, e.parent_id, e.edge_type, e.weight, e.confidence,
+       coalesce((e.evidence ->> 'other_element')::boolean, false) AS is_other_element
 FROM {asked} AS a
 JOIN stemma.lineage_edges e ON e.child_id = a.node_id
 WHERE EXISTS (SELECT FROM {asked} AS b WHERE b.node_id = e.parent_id)

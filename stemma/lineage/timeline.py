@@ -132,12 +132,19 @@ def _changes(
     if isinstance(before, list) or isinstance(after, list) or (parts and before is after is None):
         for part, old, new in zip_longest(parts, before or [], after or []):
             yield {"kind": kind, "part": part, "from": old, "to": new}
+    elif other := next((detail[key] for key in ("into", "with") if detail.get(key)), None):
+        yield {"kind": kind, "part": None, "from": None, "to": f"{detail.get('path', node['path'])}:{other}"}
+    elif "path" in detail and before is not None:  # it came out of another element, in that file
+        yield {"kind": kind, "part": None, "from": f"{detail['path']}:{before}", "to": None}
     elif before is not None or after is not None:
         yield {"kind": kind, "part": None, "from": before, "to": after}
     else:
         for edge in parents.get(node["node_id"], []):
-            if edge["edge_type"] == _EDGE_OF.get(kind) and (parent := nodes.get(edge["parent_id"])):
-                yield {"kind": kind, "part": None, "from": named(parent, beside=node), "to": None}
+            parent = nodes.get(edge["parent_id"])
+            if parent is None or edge["edge_type"] != _EDGE_OF.get(kind):
+                continue
+            if (name := named(parent, beside=node)) != named(node, beside=node):  # as where a merge joins two branches
+                yield {"kind": kind, "part": None, "from": name, "to": None}
 
 
 def told_change(change: Mapping[str, Any]) -> str:
@@ -147,6 +154,8 @@ def told_change(change: Mapping[str, Any]) -> str:
         return part.replace("_", " ") if part and part not in ("documentation", "declaration") else ""
     if after is None and part is None:
         return f"from {before}"
+    if before is None and part is None:
+        return f"{'with' if change['kind'] == 'merged' else 'into'} {after}"
     before, after = _apart(str(before or ""), str(after or ""))
     name = f"{part.replace('_', ' ')}: " if part else ""
     return f"{name}{before or 'nothing'} → {after or 'nothing'}"

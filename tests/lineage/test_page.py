@@ -199,7 +199,9 @@ def chain(length: int) -> Graph:
         pl.lit(None, kind).alias(name) for name, kind in NODES.items() if name not in rows[0]
     )
     edges = pl.DataFrame(
-        [(f"n{i + 1}", f"n{i}", "modified_from", 1.0, 1.0) for i in range(length - 1)], schema=EDGES, orient="row"
+        [(f"n{i + 1}", f"n{i}", "modified_from", 1.0, 1.0, False) for i in range(length - 1)],
+        schema=EDGES,
+        orient="row",
     )
     return Graph(nodes.select(NODES.names()), edges, pl.DataFrame(schema=EVENTS), ("n600",))
 

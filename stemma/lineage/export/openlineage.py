@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from stemma.lineage.export.labels import kinds_of
-from stemma.lineage.graph import SAME_ELEMENT, Graph
+from stemma.lineage.graph import Graph, is_same_element
 
 SPECIFICATION = "https://openlineage.io/spec"
 RUN_EVENT = f"{SPECIFICATION}/2-0-2/OpenLineage.json#/$defs/RunEvent"
@@ -50,7 +50,7 @@ def _made(
         dataset = inputs.setdefault(parent["node_id"], {**_dataset(parent), "inputFacets": {}})
         known = dataset["inputFacets"].setdefault("stemma_derivation", _facet("derivation", edges=[]))
         known["edges"].append({"type": edge["edge_type"], "weight": edge["weight"], "confidence": edge["confidence"]})
-    before = [parent for edge, parent in origins if edge["edge_type"] in SAME_ELEMENT]
+    before = [parent for edge, parent in origins if is_same_element(edge)]
     change: dict[str, Any] = {"lifecycleStateChange": "ALTER" if before else "CREATE"}
     if before and _key(before[0]) != _key(node):
         namespace, name = _key(before[0])

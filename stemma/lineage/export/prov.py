@@ -13,7 +13,7 @@ from typing import Any
 
 from stemma.ids import content_id
 from stemma.lineage.export.labels import kinds_of
-from stemma.lineage.graph import SAME_ELEMENT, SUCCESSION, Graph
+from stemma.lineage.graph import SUCCESSION, Graph, is_same_element
 
 PREFIXES = {
     "stemma": "urn:stemma:term:",
@@ -122,12 +122,11 @@ def _agent_session(said: _Statements, node: Mapping[str, Any], entity: str, acti
 
 def _derivation(said: _Statements, edge: Mapping[str, Any], child: Mapping[str, Any]) -> None:
     activity, parent = f"commit:{child['repo_id']}.{child['sha']}", f"version:{edge['parent_id']}"
-    is_revision = edge["edge_type"] in SAME_ELEMENT
     said["wasDerivedFrom"][f"_:from{len(said['wasDerivedFrom'])}"] = {
         "prov:generatedEntity": f"version:{child['node_id']}",
         "prov:usedEntity": parent,
         "prov:activity": activity,
-        "prov:type": _name("prov:Revision" if is_revision else "prov:Quotation"),
+        "prov:type": _name("prov:Revision" if is_same_element(edge) else "prov:Quotation"),
         "stemma:edgeType": edge["edge_type"],
         **({"stemma:weight": _number(edge["weight"])} if edge["weight"] is not None else {}),
         "stemma:confidence": _number(edge["confidence"]),

@@ -1,4 +1,4 @@
-"""Walks over lineage that leave out successors, start anywhere and can be held to types of edge; stemma.timeline.
+"""Walks over lineage that leave out successors and start anywhere; the life of an element and stemma.timeline.
 
 `replaced_by` and `deprecated_by` point from a version to what took its place: that is no derivation, and walked as one
 it would make the graph cyclic. The indexes hold all that a walk reads, which spares it a page of the table for every
@@ -22,9 +22,8 @@ SCHEMA = "stemma"
 # and weight are those of the edge to it; of several edges between the two, the heaviest. `target_id` ends the walk as
 # soon as it is reached.
 _WALK = """
-CREATE FUNCTION stemma.lineage_walk(
-    start_ids text[], is_upward boolean, max_depth integer, max_nodes integer,
-    target_id text DEFAULT NULL, only_types text[] DEFAULT NULL
+CREATE FUNCTION stemma.{name}(
+    start_ids text[], is_upward boolean, max_depth integer, max_nodes integer, target_id text DEFAULT NULL
 ) RETURNS TABLE (node_id text, depth integer, via text, edge_type text, weight real)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -60,8 +59,7 @@ _LEVEL = """
                 SELECT DISTINCT ON (e.{far}) e.{far} AS found, e.{near} AS via, e.edge_type, e.weight
                 FROM stemma.lineage_edges e
                 WHERE e.{near} = ANY (frontier) AND e.{far} NOT IN (SELECT unnest(seen))
-                  AND e.edge_type NOT IN ('replaced_by', 'deprecated_by')
-                  AND (only_types IS NULL OR e.edge_type = ANY (only_types))
+                  AND {condition}
                 ORDER BY e.{far}, e.weight DESC NULLS LAST, e.{near}, e.edge_type
                 LIMIT n_most - cardinality(seen)
             ) AS r;"""
@@ -111,9 +109,8 @@ BEGIN
 END $$
 """
 
-# The element itself goes on along these edges. Along the others (extracted, copied, forked) another one begins, which
-# has a life of its own. First what became of the version, then what all of that came from: so a version that stood on
-# a branch beside this one, and was merged later, is told as well.
+# First what became of the versions, then what all of that came from: so a version that stood on a branch beside one of
+# them, and was merged later, is told as well.
 _LIFE = """
 CREATE FUNCTION stemma.lineage_life(nodes text[], max_nodes integer DEFAULT 10000)
 RETURNS TABLE (node_id text)
@@ -121,12 +118,12 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
     WITH later AS MATERIALIZED (
         SELECT s.node_id FROM unnest(nodes) AS s (node_id)
         UNION
-        SELECT w.node_id FROM stemma.lineage_walk(nodes, false, 2147483647, max_nodes, NULL, {types}) w
+        SELECT w.node_id FROM stemma.lineage_walk_of_one(nodes, false, 2147483647, max_nodes) w
     )
     SELECT l.node_id FROM later l
     UNION
-    SELECT w.node_id FROM stemma.lineage_walk(
-        (SELECT array_agg(l.node_id ORDER BY l.node_id) FROM later l), true, 2147483647, max_nodes, NULL, {types}
+    SELECT w.node_id FROM stemma.lineage_walk_of_one(
+        (SELECT array_agg(l.node_id ORDER BY l.node_id) FROM later l), true, 2147483647, max_nodes
     ) w
 $$
 """
@@ -147,11 +144,20 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
 $$
 """
 
-_SAME_ELEMENT = "ARRAY['modified_from', 'renamed_from', 'moved_from', 'merged_from', 'derived_from']"
+# Along any edge but to a successor; and along those by which an element goes on. Along the others (extracted, copied,
+# forked, or passed between two elements) another one begins or ends, which has a life of its own.
+_WALKS = {
+    "lineage_walk": "e.edge_type NOT IN ('replaced_by', 'deprecated_by')",
+    "lineage_walk_of_one": (
+        "e.edge_type IN ('modified_from', 'renamed_from', 'moved_from', 'merged_from', 'derived_from') "
+        "AND NOT coalesce((e.evidence ->> 'other_element')::boolean, false)"
+    ),
+}
+_WALK_TYPES = "(text[], boolean, integer, integer, text)"
 
-WALK = "lineage_walk(text[], boolean, integer, integer, text, text[])"
 COMMENTS = {
-    WALK: "Nodes reached from some against (upward) or along derivation, each at its shortest depth.",
+    f"lineage_walk{_WALK_TYPES}": "Nodes reached against (upward) or along derivation, each at its shortest depth.",
+    f"lineage_walk_of_one{_WALK_TYPES}": "The same, of the versions of one element alone.",
     "ancestors(text, integer, integer)": "What a version came from, each at its shortest depth.",
     "descendants(text, integer, integer)": "What came from a version, each at its shortest depth.",
     "lineage_path(text, text, integer, integer)": (
@@ -172,12 +178,13 @@ INDEXES = {"child_id": "parent_id", "parent_id": "child_id"}
 
 def upgrade() -> None:
     _drop(REPLACED)
-    up, down = (_LEVEL.format(near=near, far=far).strip("\n") for near, far in INDEXES.items())
-    op.execute(_WALK.format(upward=up, downward=down))
+    for name, condition in _WALKS.items():
+        up, down = (_LEVEL.format(near=near, far=far, condition=condition).strip("\n") for near, far in INDEXES.items())
+        op.execute(_WALK.format(name=name, upward=up, downward=down))
     op.execute(_RELATIVES.format(name="ancestors", is_upward="true"))
     op.execute(_RELATIVES.format(name="descendants", is_upward="false"))
     op.execute(_PATH)
-    op.execute(_LIFE.format(types=_SAME_ELEMENT))
+    op.execute(_LIFE)
     op.execute(_TIMELINE)
     for function, comment in COMMENTS.items():
         op.execute(f"COMMENT ON FUNCTION {SCHEMA}.{function} IS '{comment}'")
