@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import CensoredData, ecdf  # type: ignore[import-untyped]
 
-from stemma.feedback.life_sql import LIVES
+from stemma.feedback.life_sql import stage_lives
 from stemma.git.standing import rows_changed
 from stemma.ids import content_id
 from stemma.store.postgres import Database, Transaction
@@ -47,7 +47,8 @@ def update_lives(db: Database, repo_id: str) -> LifeCounts:
     """
     with db.transaction() as transaction:
         transaction.read("SELECT pg_advisory_xact_lock(hashtext('stemma.lives'), hashtext($1))", [repo_id])
-        snippets = transaction.read(_SNIPPETS, [repo_id])
+        stage_lives(transaction, repo_id)
+        snippets = transaction.read(_SNIPPETS)
         lines = _line_lives(transaction, repo_id)
         found = pl.concat([snippets.with_columns(unit=pl.lit(SNIPPET), n=pl.lit(1)), lines], how="diagonal_relaxed")
         found = _with_ids(found, repo_id)
@@ -58,30 +59,24 @@ def update_lives(db: Database, repo_id: str) -> LifeCounts:
     return LifeCounts(n_lives, n_retired)
 
 
-_SNIPPETS = (
-    LIVES
-    + """
+_SNIPPETS = """
 SELECT l.node_id, coalesce(o.origin, 'unknown') AS origin, o.agent, o.model, o.session_id, l.began_at, l.ended_at,
        l.sha AS ended_sha, l.ended_at IS NOT NULL AS is_ended,
        (greatest(extract(epoch FROM coalesce(l.ended_at, head.committed_at) - l.began_at) / 86400, 0))::real AS days
-FROM lives l CROSS JOIN head LEFT JOIN stemma.origins o ON o.node_id = l.node_id
+FROM pg_temp.life_lives l CROSS JOIN pg_temp.life_head head LEFT JOIN stemma.origins o ON o.node_id = l.node_id
 WHERE NOT l.is_unknown
 """
-)
 
-_STANDING = (
-    LIVES
-    + """
+_STANDING = """
 SELECT s.node_id, s.valid_from, f.to_id, born.committed_at AS began_at, stop.committed_at AS ended_at,
        s.valid_to_sha AS ended_sha, head.committed_at AS head_at
-FROM stands s CROSS JOIN head
+FROM pg_temp.life_stands s CROSS JOIN pg_temp.life_head head
 JOIN stemma.commits born ON born.repo_id = $1 AND born.sha = s.valid_from_sha
 LEFT JOIN stemma.commits stop ON stop.repo_id = $1 AND stop.sha = s.valid_to_sha
-LEFT JOIN follows f ON f.from_id = s.node_id
+LEFT JOIN pg_temp.life_follows f ON f.from_id = s.node_id
 WHERE s.node_id IN (SELECT node_id FROM stemma.origin_spans WHERE repo_id = $1)
 ORDER BY s.valid_from, s.node_id
 """
-)
 
 _COUNTED = """
 SELECT s.node_id, s.born_id, s.origin, s.agent, s.model, s.session_id, sum(r.n_lines)::int AS n_lines

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.feedback.life_sql import LIVES
+from stemma.feedback.life_sql import stage_lives
 from stemma.ids import content_id
 from stemma.lineage import chain, history
 from stemma.store.postgres import Database, Transaction
@@ -43,8 +43,9 @@ def update_outcomes(db: Database, repo_id: str) -> OutcomeCounts:
             at = chain.lock(transaction, repo_id, STEP)
             if source.index < 0 or (at.version, at.index, at.sha) == (VERSION, source.index, source.sha):
                 return OutcomeCounts(n_written, n_retired)
+            stage_lives(transaction, repo_id)
             n_retired += _retire(transaction, repo_id)
-            missing = transaction.read(_MISSING, [repo_id, ROWS_PER_BATCH])
+            missing = transaction.read(_MISSING, [ROWS_PER_BATCH])
             n_written += _write(transaction, repo_id, missing)
             if missing.height < ROWS_PER_BATCH:
                 chain.move(transaction, repo_id, STEP, VERSION, source.index)
@@ -61,14 +62,12 @@ def _write(transaction: Transaction, repo_id: str, rows: pl.DataFrame) -> int:
     return transaction.insert(outcomes, frame, "update")
 
 
-_WANTED = (
-    LIVES
-    + """
-, ends AS (
+_WANTED = """
+WITH ends AS (
     SELECT node_id, sha, ended_at, stemma.reads_as_fix(subject) AS is_fix, is_replaced,
            CASE WHEN NOT is_unknown
                 THEN greatest(extract(epoch FROM ended_at - began_at) / 86400, 0) END::real AS age_days
-    FROM lives WHERE ended_at IS NOT NULL
+    FROM pg_temp.life_lives WHERE ended_at IS NOT NULL
 ), wanted AS (
     SELECT node_id, CASE WHEN is_replaced THEN 'replaced' ELSE 'removed' END AS outcome, ended_at AS decided_at, sha,
            age_days
@@ -77,16 +76,15 @@ _WANTED = (
     SELECT node_id, 'fixed', ended_at, sha, age_days FROM ends WHERE is_fix
     UNION ALL
     SELECT l.node_id, 'survived_' || age.days || 'd', l.began_at + make_interval(days => age.days), NULL, age.days
-    FROM lives l CROSS JOIN head CROSS JOIN (VALUES (30), (90)) AS age (days)
+    FROM pg_temp.life_lives l CROSS JOIN pg_temp.life_head head CROSS JOIN (VALUES (30), (90)) AS age (days)
     WHERE NOT l.is_unknown AND coalesce(l.ended_at, head.committed_at) >= l.began_at + make_interval(days => age.days)
 )
 """
-)
 
 _MISSING = (
     _WANTED + "SELECT w.* FROM wanted w LEFT JOIN stemma.outcomes o ON o.node_id = w.node_id AND o.outcome = w.outcome "
     "WHERE o.outcome_id IS NULL "
-    "OR (o.decided_at, o.sha, o.age_days) IS DISTINCT FROM (w.decided_at, w.sha, w.age_days) LIMIT $2::int"
+    "OR (o.decided_at, o.sha, o.age_days) IS DISTINCT FROM (w.decided_at, w.sha, w.age_days) LIMIT $1::int"
 )
 
 _RETIRE = (
