@@ -21,7 +21,7 @@ from stemma.git.store import Store
 from stemma.ids import content_id
 from stemma.languages import grammar_of
 from stemma.lineage.asked_births import Birth, suspects
-from stemma.lineage.asked_contents import Contents, Key, Parsed
+from stemma.lineage.asked_contents import Contents, Found, Key, Parsed
 from stemma.lineage.asked_walk import Slice, Version, Walk
 from stemma.lineage.trace import Traced, trace
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
@@ -108,6 +108,14 @@ class Asking:
             raise NotFoundError(f"No {name} holds line {line} of {path} at {commit}.", "Check name and line.")
         return Place(path, commit, max(found, key=lambda each: each.start_byte).key)
 
+    def last_line(self, place: Place) -> int:
+        """Where the element ends in its file.
+
+        Raises:
+            NotFoundError: it does not stand there.
+        """
+        return _found(self._walk(place.path, place.commit)[1], place).end_line
+
     def history(self, place: Place) -> History:
         """Follow the element back through every file that it stood in.
 
@@ -146,10 +154,7 @@ class Asking:
     def _stage(self, place: Place, rows: _Rows) -> tuple[str, list[_Joint]]:
         """The element's life in one file: its last version there, and where what was new in the file had come from."""
         walk, parsed = self._walk(place.path, place.commit)
-        if place.key not in parsed.by_key:
-            raise NotFoundError(
-                f"{place.path} has no {place.key.kind} {place.key.qualified_name} at {place.commit}.", "Check the name."
-            )
+        _found(parsed, place)
         start = (str(walk.history.head), place.key)
         for _ in range(MAX_ROUNDS):
             found = walk.slice(start)
@@ -270,6 +275,14 @@ def _joined(joint: _Joint, node_ids: dict[Place, str]) -> pl.DataFrame:
     edges = edges.with_columns(pl.col("parent_id").replace_strict(parents, return_dtype=pl.String))
     ids = [content_id(*row) for row in edges.select("child_id", "parent_id", "edge_type").iter_rows()]
     return edges.with_columns(pl.Series("edge_id", ids, dtype=pl.String))
+
+
+def _found(parsed: Parsed, place: Place) -> Found:
+    if place.key not in parsed.by_key:
+        raise NotFoundError(
+            f"{place.path} has no {place.key.kind} {place.key.qualified_name} at {place.commit}.", "Check the name."
+        )
+    return parsed.by_key[place.key]
 
 
 def _wrong(walk: Walk, found: Slice, told: TracedFile) -> dict[Version, list[Version]]:
