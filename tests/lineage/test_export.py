@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pydot
 import pytest
 from openlineage.client import event_v2
@@ -161,6 +163,11 @@ def test_graphviz_reads_a_graph_whose_names_hold_its_own_signs(with_successor: G
     assert len(drawn.get_edges()) == 9
     dashed = [edge.get_label() for edge in drawn.get_edges() if edge.get_style() == "dashed"]
     assert dashed == ['"replaced_by"']
+    labels = [node.get_label() for cluster in clusters for node in cluster.get_nodes()]
+    assert sum(r"`%s\\n]|x" in label for label in labels) == 3, "a backslash of a path is no line break"
+    ending = with_successor.nodes.with_columns(qualified_name=pl.lit('\\" ]; evil [label="\\'))
+    (drawn,) = pydot.graph_from_dot_data(to_dot(replace(with_successor, nodes=ending))) or []
+    assert sum(len(cluster.get_nodes()) for cluster in drawn.get_subgraphs()) == 9
 
 
 def test_mermaid_meets_no_sign_of_its_own_in_a_name(graph: Graph) -> None:
