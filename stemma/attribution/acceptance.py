@@ -69,12 +69,9 @@ def credit(
     # who writes a file anew repeats what others wrote before.
     called = about.select(edit=pl.int_range(pl.len(), dtype=pl.Int64), called_at="called_at")
     strength = (pl.col("length") >= _LONG).cast(pl.Int8) + (pl.col("length") >= _RELIABLE_RUN).cast(pl.Int8)
-    # And what an edit brought once stands once in a version: where code repeats itself, in the longest run.
-    once = chosen.sort("length", "at_version", descending=[True, False]).unique(
-        ["version", "edit", "at_edit"], keep="first", maintain_order=True
-    )
     best = (
-        once.join(called, on="edit", maintain_order="left")
+        _tiled(chosen)
+        .join(called, on="edit", maintain_order="left")
         .sort(strength, "called_at", "edit", descending=[True, False, False], maintain_order=True)
         .unique("at_version", keep="first", maintain_order=True)
     )
@@ -83,14 +80,32 @@ def credit(
     return Credit(edit_of, pairs.select("version", "edit", "matched_by"))
 
 
+def _tiled(cells: pl.DataFrame) -> pl.DataFrame:
+    """What an edit brought once stands once in a version: where code repeats itself, the longest runs take both sides.
+
+    Greedy string tiling (Wise 1993), over the runs of each pair.
+    """
+    several = cells.filter(pl.col("run").n_unique().over("version", "edit") > 1)
+    several = several.sort("length", "run", "at_version", descending=[True, False, False])
+    taken: set[tuple[int, int, int]] = set()
+    is_free = []
+    for version, edit, at_version, at_edit in several.select("version", "edit", "at_version", "at_edit").iter_rows():
+        one, other = (edit, 0, at_version), (version, 1, at_edit)
+        is_free.append(one not in taken and other not in taken)
+        if is_free[-1]:
+            taken.update((one, other))
+    single = cells.filter(pl.col("run").n_unique().over("version", "edit") == 1)
+    return pl.concat([single, several.filter(pl.Series(is_free, dtype=pl.Boolean))])
+
+
 def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
     """A row for each open token that an edit brought, in each run it stands in."""
     run = np.repeat(np.arange(len(runs.length)), runs.length)
     step = np.arange(len(run)) - np.repeat(np.cumsum(runs.length) - runs.length, runs.length)
     at_version, at_edit = runs.at_version[run] + step, runs.at_edit[run] + step
     kept = versions.marked[at_version] & edits.marked[at_edit]
-    columns = (runs.version[run], runs.edit[run], at_version, at_edit, runs.length[run])
-    names = ("version", "edit", "at_version", "at_edit", "length")
+    columns = (runs.version[run], runs.edit[run], at_version, at_edit, runs.length[run], run)
+    names = ("version", "edit", "at_version", "at_edit", "length", "run")
     return pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
 
 
@@ -132,7 +147,9 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
         .then((pl.col("covered") >= MOST * pl.col("most")) | _is_equal_definition())
         .otherwise(pl.col("is_whole") | ((pl.col("longest") == pl.col("most_in_a_row")) & ~pl.col("is_placed")))
     )
-    own = own.join(most, on="edit").filter(is_best)
+    counted = own
+    own = own.join(most, on="edit").filter(is_best).drop("most", "most_in_a_row")
+    own = pl.concat([own, _inside(own, counted)]).unique(["version", "edit"], maintain_order=True)
     placed = pl.col("edit").is_in(own["edit"].implode()) | pl.col("is_placed")
     around = judged.join(_around(own), on=["edit", "sha", "path", "qualified_name"], how="semi").filter(
         ~pl.col("is_own")
@@ -142,6 +159,16 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
     return pl.concat([own.select(columns), around.select(columns), others.select(columns)]).unique(
         ["version", "edit"], maintain_order=True
     )
+
+
+def _inside(best: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """Of pieces found best in a class, because a line around them stands there, the definition in it that has them."""
+    around = best.filter(~pl.col("is_named")).select("edit", "sha", "path", around=pl.col("qualified_name") + ".")
+    inside = counted.join(around, on=["edit", "sha", "path"]).filter(
+        pl.col("qualified_name").str.starts_with(pl.col("around"))
+    )
+    is_longest = pl.col("longest") == pl.col("longest").max().over("edit", "sha", "path")
+    return inside.filter(is_longest).select(counted.columns)
 
 
 def _counts() -> pl.Expr:

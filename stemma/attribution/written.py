@@ -38,6 +38,10 @@ class _Definition:
     first_line: int
     last_line: int
 
+    def holds(self, tokens: Tokens) -> Mask:
+        is_inside: Mask = (tokens.lines >= self.first_line) & (tokens.lines <= self.last_line)
+        return is_inside
+
 
 _NOTHING: Row = dict.fromkeys(("kind", "qualified_name", "exact_hash", "token_hash", "pattern_id"))
 
@@ -65,9 +69,14 @@ def _rows(path: str, before: str | None, after: str, limits: Limits) -> Iterator
     else:
         is_added = _added(_Text.read(path, before[: limits.max_file_bytes], limits), new)
     for number in np.unique(new.owner[is_added]).tolist():
-        own = np.flatnonzero(new.owner == number)
-        about = new.definitions[number].about if number >= 0 else _NOTHING
-        yield {**about, **_counted(Tokens(new.tokens.hashes[own], own.astype(np.int32)), is_added[own])}
+        is_own = new.owner == number
+        about, inside = _NOTHING, np.arange(len(new.tokens))
+        if number >= 0:
+            definition = new.definitions[number]
+            about, inside = definition.about, np.flatnonzero(definition.holds(new.tokens))
+        # What is defined inside stays as context: `return inner` at the end is too short to be found alone.
+        brought = _counted(Tokens(new.tokens.hashes[inside], inside.astype(np.int32)), (is_own & is_added)[inside])
+        yield {**about, **brought, "n_tokens": int(is_own.sum())}
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class _Text:
         owner = np.full(len(tokens), -1, np.int32)
         definitions = _definitions(path, text, limits)
         for number, definition in enumerate(definitions):  # an inner one comes after what is around it
-            owner[(tokens.lines >= definition.first_line) & (tokens.lines <= definition.last_line)] = number
+            owner[definition.holds(tokens)] = number
         return cls(tokens, definitions, owner)
 
     def own(self, numbers: Collection[int]) -> npt.NDArray[np.int64]:
