@@ -208,5 +208,5 @@ def _index(*, covering: bool) -> None:
     for near, far in INDEXES.items():
         name = f"lineage_edges_{near}_idx"
         op.drop_index(name, "lineage_edges", schema=SCHEMA)
-        more = {"postgresql_include": [far, "edge_type", "weight"]} if covering else {}
-        op.create_index(name, "lineage_edges", [near], schema=SCHEMA, **more)
+        included = [far, "edge_type", "weight"] if covering else []
+        op.create_index(name, "lineage_edges", [near], schema=SCHEMA, postgresql_include=included)
