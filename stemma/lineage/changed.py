@@ -32,7 +32,7 @@ class Changed:
     landed: versions that came to stand on HEAD's first-parent chain; `is_kept_text`: in place of one of equal text.
     moved: versions that changed places with others around them, their text unchanged; ordinals from and to.
     files: paths added to or removed from the first parent's.
-    versions: the file at (commit, path), where something began.
+    versions: the file at (commit, path), where something began or ended.
     """
 
     begun: list[tuple[Any, ...]] = field(default_factory=list)

@@ -86,7 +86,7 @@ def _flagged(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
     }
     return found.with_columns(
         is_signature=is_signature,
-        is_layout=(is_text | _differs("loose_hash")) & ~told,
+        is_layout=(is_text | _differs("loose_hash")) & ~_differs("token_hash") & ~told,
         to=values[""],
         **{"from": values["_parent"]},
     ).drop(_INNER)

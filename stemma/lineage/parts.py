@@ -3,10 +3,10 @@
 Versions of one element are paired in `assignment`; what happened between the two of a pair is named in `kinds`.
 
 A function that nothing of the commit explains was extracted from one whose older version holds most of its windows and
-whose newer one has lost them and calls it; where it is not called, the older one was split. One that is followed by
-nothing was inlined into a function that has gained most of its windows and called it before; where it was not called,
-the two were merged. Edges between different elements say so in their evidence (`other_element`), for a history of one
-element ends at them.
+whose newer one has lost them and calls it, or still has its name; else the older one was split, as one is that nothing
+follows and of which several such functions hold parts. One that is followed by nothing was inlined into a function that
+has gained most of its windows and called it before; where it was not called, the two were merged. Edges between
+different elements say so in their evidence (`other_element`), for a history of one element ends at them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import polars as pl
 
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
+from stemma.lineage.file_versions import NO_NODE
 from stemma.lineage.kinds import event
 from stemma.lineage.pairing import GROUP_PAIRS
 
 LEAST_WINDOWS = 5  # of 5 tokens: more than one line
-SOURCES = 3  # a text that stood in several functions may be extracted from all of them
+SOURCES = 10  # a text that stood in several functions is extracted from all of them
 TRIPLES_PER_SLICE = 2_000
 _SIDE = ("node", "name", "qualified_name", "path", "pattern_id", "language")
 
@@ -36,8 +37,13 @@ def between(
     changed = pairs.filter("is_first", "is_body", pl.col("pattern_id") != pl.col("pattern_id_parent"))
     numbers = calibration.thresholds
     enough = pl.col("share") >= pl.when("is_called").then(numbers["extracted"]).otherwise(numbers["split"])
-    taken = _shared(contents, _with_calls(contents, changed, "later"), born, "lost").filter(enough)
+    later = pl.concat([_with_calls(contents, changed, "later"), _dissolved(gone)], how="diagonal_relaxed")
+    taken = _shared(contents, later, born, "lost").filter(enough)
+    # One part of what is gone tells nothing: with most of its text it would be a rename.
+    is_piece = (pl.col("child") != NO_NODE) | (pl.len().over("commit", "parent") > 1)
+    taken = taken.filter(is_piece)
     given = _shared(contents, _with_calls(contents, changed, "earlier"), gone, "gained").filter(enough)
+    given = given.with_columns(is_same=pl.col("is_called"))
     edges = [
         _edges(taken, "node", "parent", ("extracted_from", "derived_from")),
         _edges(given, "child", "node", ("derived_from", "merged_from")),
@@ -47,8 +53,8 @@ def between(
     other = pl.struct(pl.col("qualified_name").alias("with"), "share", path="path")
     first = taken.unique("node", keep="first", maintain_order=True)
     events = [
-        event(first.filter("is_called"), "extracted", source),
-        event(first.filter(~pl.col("is_called")), "split", source),
+        event(first.filter("is_same"), "extracted", source),
+        event(first.filter(~pl.col("is_same")), "split", source),
         event(given.filter("is_called").unique("node", keep="first", maintain_order=True), "inlined", into),
         event(given.filter(~pl.col("is_called")).drop("node").rename({"child": "node"}), "merged", other),
     ]
@@ -66,6 +72,16 @@ def _with_calls(contents: Contents, changed: pl.DataFrame, side: str) -> pl.Data
     return changed.join(calls, left_on=keys, right_on=["exact_hash", "language"], how="left").select(
         "commit", "child", "parent", "path", "path_parent", "calls", "qualified_name_parent", "language",
         qualified_name_later="qualified_name", path_later="path", later="pattern_id", earlier="pattern_id_parent",
+        is_same_name=pl.col("name") == pl.col("name_parent"),
+    )  # fmt: skip
+
+
+def _dissolved(gone: pl.DataFrame) -> pl.DataFrame:
+    """Functions that nothing follows, as if they had become empty."""
+    return gone.filter(~pl.col("is_trivial")).select(
+        "commit", "path", "language", child=pl.lit(NO_NODE, pl.Int32), parent="node", path_parent="path",
+        calls=pl.lit(None, pl.List(pl.String)), qualified_name_parent="qualified_name", later=pl.lit(""),
+        earlier="pattern_id",
     )  # fmt: skip
 
 
@@ -81,17 +97,18 @@ def _shared(contents: Contents, changed: pl.DataFrame, others: pl.DataFrame, wha
         wanted, left_on=["commit", "calls", "language"], right_on=["commit", "name", "language"], suffix="_other"
     )
     triples = pl.concat([
-        beside.select("commit", "node", "child"), calling.select("commit", "node", "child"),
+        beside.select("commit", "node", "child", "parent"), calling.select("commit", "node", "child", "parent"),
     ]).unique(maintain_order=True)  # fmt: skip
     told = triples.join(wanted, on=["commit", "node"], maintain_order="left").join(
-        changed.drop("path"), on=["commit", "child", "language"], maintain_order="left"
+        changed.drop("path"), on=["commit", "child", "parent", "language"], maintain_order="left"
     )
     parts = [_counted(contents, part, what) for part in told.iter_slices(TRIPLES_PER_SLICE)]
     found = pl.concat(parts) if parts else _counted(contents, told, what)
     return (
         found.filter(pl.col("n_shared") >= LEAST_WINDOWS)
         .with_columns(is_called=pl.col("calls").list.contains(pl.col("name")).fill_null(False))
-        .sort("commit", "node", -pl.col("share"), "child")
+        .with_columns(is_same=pl.col("is_called") | pl.col("is_same_name").fill_null(False))
+        .sort("commit", "node", -pl.col("share"), "child", "parent")
         .filter(pl.int_range(pl.len()).over("commit", "node") < SOURCES)
     )
 
@@ -111,7 +128,7 @@ def _counted(contents: Contents, triples: pl.DataFrame, what: str) -> pl.DataFra
 
 
 def _edges(found: pl.DataFrame, child: str, parent: str, names: tuple[str, str]) -> pl.DataFrame:
-    """`names`: of edges where the other function is called, and where it is not."""
+    """`names`: of edges where the function was cut out of (put into) one that goes on, and where it was not."""
     evidence = pl.struct(matched_by=pl.lit("shared_text"), windows="n_shared", other_element=pl.lit(True))
     share = pl.col("share")
     return found.select(
@@ -119,6 +136,6 @@ def _edges(found: pl.DataFrame, child: str, parent: str, names: tuple[str, str])
         parent=parent,
         weight=share.cast(pl.Float32),
         confidence=(share * share / share.sum().over("commit", "node")).cast(pl.Float32),
-        edge_type=pl.when("is_called").then(pl.lit(names[0])).otherwise(pl.lit(names[1])),
+        edge_type=pl.when("is_same").then(pl.lit(names[0])).otherwise(pl.lit(names[1])),
         evidence=evidence.struct.json_encode(),
     )

@@ -173,7 +173,7 @@ class _Change:
                 (commit, nodes[ordinal], tomb, *_beside(nodes, ordinal), old.is_unread,
                  ordinal in self._merged, ordinal in self._kept_text)
             )  # fmt: skip
-        if self._fresh:
+        if self._fresh or self._lost:
             changed.versions[commit, path] = new
         if old.is_there != new.is_there:
             changed.files.append((commit, path, new.is_there))

@@ -21,9 +21,10 @@ def doubtful(
 ) -> pl.DataFrame:
     """Pairs of functions that have their place in common and hardly any text, taken back to be paired again.
 
-    Only where something else is left over that may be meant; and not where the new text calls what is left over: then
-    the old text was moved out of the function, which is still the same. Two texts that both stand elsewhere, word for
-    word, are doubted however alike they are: names were shifted.
+    Only where something else is left over that may be meant. Not where the new text calls what is left over, or the old
+    one did: then text was moved out of the function, or into it, and it is still the same. And not where another of the
+    same name is left over: a method that was pushed down leaves its place to what stands there. Two texts that both
+    stand elsewhere, word for word, are doubted however alike they are: names were shifted.
     """
     pairs = unpaired.pairs.filter((pl.col("matched_by") == "same_place") & (pl.len().over("problem") <= DOUBTED))
     both = _beside(pairs, ended, begun).filter(
@@ -35,10 +36,12 @@ def doubtful(
     )
     if both.is_empty():
         return pairs.clear()
-    calls = with_text(contents, both, "calls").explode("calls")
-    calls = calls.with_columns(name=pl.col("calls").str.extract(_LAST_NAME))
-    handing_on = calls.join(right.select("problem", "name"), on=["problem", "name"], how="semi").select(
-        "problem", "child"
+    both = both.join(_namesakes(left, right), on=["problem", "name"], how="anti", maintain_order="left")
+    handing_on = pl.concat(
+        _calls(contents, both, suffix)
+        .join(other.select("problem", called="name"), on=["problem", "called"], how="semi")
+        .select("problem", "child")
+        for suffix, other in (("", right), ("_parent", left))
     )
     told = scored(contents, both, calibration)
     text = pl.mean_horizontal("like_windows", "like_words")
@@ -52,6 +55,10 @@ def doubtful(
     unpaired.left = _put_back(unpaired.left, ended, back.select("problem", node="parent"))
     unpaired.right = _put_back(unpaired.right, begun, back.select("problem", node="child"))
     return back
+
+
+def _namesakes(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(side.select("problem", "name") for side in (left, right)).unique()
 
 
 def _beside(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:

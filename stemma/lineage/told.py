@@ -5,14 +5,14 @@ The batch itself comes from `states`; the pairing lives in `assignment`, the wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 import sqlalchemy as sa
 
 from stemma.ids import content_id
-from stemma.lineage import kinds, likeness, pairing, parts
+from stemma.lineage import kinds, likeness, pairing, parts, succession
 from stemma.lineage.assignment import pair
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
@@ -57,6 +57,9 @@ class Batch:
     commits: pl.DataFrame
     versions: pl.DataFrame
     path_names: Sequence[str]
+    blob_names: Sequence[str]
+    look_up: Callable[[pl.Series], pl.DataFrame]
+    """`versions` of other nodes."""
 
     def rows(self, repo_id: str, changed: Changed, last_commit: int) -> Traced:
         begun = frame(changed.begun, BEGUN).join(self.versions, on="node", maintain_order="left")
@@ -65,13 +68,15 @@ class Batch:
         born = begun.join(pairs, left_on="node", right_on="child", how="anti", maintain_order="left")
         gone = self._gone(ended, pairs)
         passed, passings = self._between(born, gone, pairs)
-        events = [kinds.events(pairs), self._births(born), kinds.event(gone, "removed"), self._moves(changed), passings]
-        edges = [kinds.edges(pairs), passed]
+        events = pl.concat(
+            [kinds.events(pairs), self._births(born), kinds.event(gone, "removed"), self._moves(changed), passings]
+        )
+        edges = pl.concat([kinds.edges(pairs), passed, self._successions(changed, events)])
         landed = self._landed(changed)
         return Traced(
             nodes=self._nodes(repo_id, begun, landed),
-            edges=self._edges(repo_id, pl.concat(edges)),
-            events=self._events(repo_id, pl.concat(events)),
+            edges=self._edges(repo_id, edges),
+            events=self._events(repo_id, events),
             landings=self._landings(begun, landed),
             last_position=int(self.commits["position"][last_commit]) if last_commit >= 0 else -1,
         )
@@ -156,6 +161,15 @@ class Batch:
         ]
         return parts.between(self.contents, sides[0], sides[1], sides[2], self.calibration)
 
+    def _successions(self, changed: Changed, events: pl.DataFrame) -> pl.DataFrame:
+        """What the documentation of deprecated versions names, where they are marked and where they are removed."""
+        types = {"deprecated": "deprecated_by", "removed": "replaced_by"}
+        ends = events.filter(pl.col("event_type").is_in(list(types))).with_columns(
+            edge_type=pl.col("event_type").replace_strict(types, return_dtype=pl.String)
+        )
+        marked = ends.join(self.versions.filter("is_deprecated"), on="node", maintain_order="left")
+        return succession.edges(self.contents, marked, changed.versions, self.path_names, self.blob_names)
+
     def _births(self, born: pl.DataFrame) -> pl.DataFrame:
         """What came of nothing that is known: introduced, or observed where its past cannot be seen."""
         cut = self.commits.select(
@@ -203,6 +217,9 @@ class Batch:
 
     def _edges(self, repo_id: str, edges: pl.DataFrame) -> pl.DataFrame:
         ids = self.versions.select("node", "node_id")
+        other = edges.filter(~pl.col("parent").is_in(ids["node"].implode()))["parent"]
+        if len(other):  # a successor that this batch did not change
+            ids = pl.concat([ids, self.look_up(other).select("node", "node_id")])
         named = edges.join(
             ids.rename({"node": "child", "node_id": "child_id"}), on="child", maintain_order="left"
         ).join(ids.rename({"node": "parent", "node_id": "parent_id"}), on="parent", maintain_order="left")

@@ -160,7 +160,15 @@ class Tracer:
         named = [begun["node"], begun["tomb"], *(frame(group, schema)["node"] for group, schema in rows)]
         nodes = pl.concat(named)
         versions = self._versions(nodes.filter(nodes != NO_NODE))
-        told = Batch(self._contents, self._calibration, self._commits, versions, self._path_names)
+        told = Batch(
+            self._contents,
+            self._calibration,
+            self._commits,
+            versions,
+            self._path_names,
+            self._blob_names,
+            self._versions,
+        )
         return told.rows(self._repo_id, changed, self._next - 1)
 
     def _versions(self, nodes: pl.Series) -> pl.DataFrame:

@@ -70,14 +70,26 @@ def test_what_is_cut_out_into_another_file_is_extracted_too(
     assert ("second", "extracted_from", "first", "a.py:whole", "b.py:parsed") in derived(database, repo_id)
 
 
-def test_what_is_cut_out_and_not_called_is_a_split(
+def test_what_is_cut_out_of_a_function_that_stays_is_extracted_whoever_calls_it(
     database: Database, repository: GitRepository, bring_up: Step
 ) -> None:
     repository.commit("first", {"a.py": file(WHOLE, KEEP)})
     repository.commit("second", {"a.py": file(PARSED, LEFT, KEEP)})
     repo_id = bring_up(repository.path)
-    assert ("split", "a.py:parsed") in second(database, repo_id)
-    assert ("second", "derived_from", "first", "a.py:whole", "a.py:parsed") in derived(database, repo_id)
+    assert ("extracted", "a.py:parsed") in second(database, repo_id)
+    assert ("second", "extracted_from", "first", "a.py:whole", "a.py:parsed") in derived(database, repo_id)
+
+
+def test_a_function_of_which_two_others_come_was_split(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    summed = f"def summed(rows, weights):\n{TAIL}"
+    repository.commit("first", {"a.py": file(WHOLE, KEEP)})
+    repository.commit("second", {"a.py": file(PARSED, summed, KEEP)})
+    repo_id = bring_up(repository.path)
+    edges = [row for row in derived(database, repo_id) if row[0] == "second"]
+    assert {row[4] for row in edges} == {"a.py:parsed", "a.py:summed"}
+    assert "split" in {row[0] for row in second(database, repo_id)}
 
 
 def test_what_is_put_where_it_was_called_is_inlined(

@@ -55,6 +55,17 @@ def test_a_function_that_hands_on_to_its_old_text_is_still_itself(
     ]
 
 
+def test_a_function_that_takes_in_what_it_called_is_still_itself(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    calling = "def one(items):\n    print('one calls')\n    return inner(items)\n"
+    repository.commit("first", {"a.py": file(calling, function("inner"), function("k", "parse"))})
+    repository.commit("second", {"a.py": file(function("one"), function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert ("modified_from", "first", "a.py:one", "a.py:one") in second(derived(database, repo_id))
+    assert ("inlined", "a.py:inner") in second(told(database, repo_id))
+
+
 def test_a_rewritten_function_is_found_again_by_its_callers(
     database: Database, repository: GitRepository, bring_up: Step
 ) -> None:
