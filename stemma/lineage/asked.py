@@ -195,7 +195,8 @@ class Asking:
                 continue
             before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
             after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
-            told = self._trace([_Commit(parent, (), before), _Commit(sha, (parent,), after)])
+            dates = (walk.history.changes[sha].committed_at, walk.history.changes[sha].authored_at)
+            told = self._trace([_Commit(parent, (), before, *dates), _Commit(sha, (parent,), after, *dates)])
             edges = told.edges.filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
             origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
             if origins:

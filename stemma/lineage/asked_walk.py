@@ -95,6 +95,8 @@ class Walk:
         if origins is None:
             parents = self.history.changes[sha].parents
             origins = [(parent, guess) for parent in parents if (guess := self._guess(sha, key, parent)) is not None]
+        if len(origins) > 1:  # a merge took it as one side had it: that side first
+            origins = sorted(origins, key=lambda origin: origin[1] != key or not self._is_same(key, text, origin[0]))
         seen.touched[sha] = None
         seen.origins[sha, key] = origins
         for origin in origins:

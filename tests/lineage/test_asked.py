@@ -1,0 +1,126 @@
+"""The history of one element asked of a clone alone: what it says, that the tables say the same, what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from stemma.errors import NotFoundError
+from stemma.extract.extractor import Limits
+from stemma.git.store import open_store
+from stemma.lineage.asked import Asking, History, Place
+from stemma.lineage.asked_contents import Key
+from stemma.store.postgres import Database
+from tests.lineage.code import file, function
+from tests.repositories import GitRepository
+
+FOLLOWED = "modified_from", "renamed_from", "moved_from", "derived_from", "merged_from"
+
+
+def asking(repository: GitRepository, repo_id: str = "repository") -> Asking:
+    return Asking(open_store(repository.path / ".git"), Limits(1_000_000, 5.0), repo_id)
+
+
+def told(history: History) -> list[tuple[str, str]]:
+    """(commit, event) in the order of the commits."""
+    rows = history.events.sort("occurred_at", "event_type").select("sha", "event_type").rows()
+    return [(str(sha), str(event)) for sha, event in rows]
+
+
+def history_of(repository: GitRepository, path: str, name: str) -> History:
+    return asking(repository).history(Place(path, repository.git("rev-parse", "HEAD"), Key("function", name, 0)))
+
+
+def test_a_history_holds_what_touched_the_element_and_nothing_else(repository: GitRepository) -> None:
+    first = repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("one"), function("two", "retry"))})
+    changed = repository.commit(files={"a.py": file(function("one", extra="print(items)"), function("two", "retry"))})
+    for number in range(20):
+        other = function(f"two{number}", "parse")
+        repository.commit(files={"a.py": file(function("one", extra="print(items)"), other)})
+    found = history_of(repository, "a.py", "one")
+    assert told(found) == [(first, "introduced"), (changed, "body_changed")]
+    assert found.n_commits == 23
+    assert found.n_contents < 8  # of 23: where its text did not change nothing is parsed
+
+
+def test_an_element_is_followed_into_the_files_it_stood_in(repository: GitRepository) -> None:
+    first = repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    moved = repository.commit(files={"a.py": function("two", "parse"), "b.py": file(function("one"))})
+    renamed = repository.commit(files={"b.py": None, "c.py": file(function("one"))})
+    assert told(history_of(repository, "c.py", "one")) == [
+        (first, "introduced"),
+        (moved, "moved_across_files"),
+        (renamed, "file_renamed"),
+    ]
+
+
+def test_a_renamed_element_is_followed(repository: GitRepository) -> None:
+    first = repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    renamed = repository.commit(files={"a.py": file(function("first"), function("two", "parse"))})
+    assert told(history_of(repository, "a.py", "first")) == [(first, "introduced"), (renamed, "renamed")]
+
+
+def test_changes_of_both_sides_of_a_merge_belong_to_it(repository: GitRepository) -> None:
+    first = repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.git("checkout", "-q", "-b", "side")
+    side = repository.commit(files={"a.py": file(function("one", extra="print(items)"), function("two", "parse"))})
+    repository.git("checkout", "-q", "main")
+    repository.commit(files={"a.py": file(function("one"), function("two", "retry"))})
+    repository.git("merge", "-q", "--no-edit", "side")
+    assert told(history_of(repository, "a.py", "one")) == [(first, "introduced"), (side, "body_changed")]
+
+
+def test_the_answer_is_that_of_the_tables(
+    database: Database, repository: GitRepository, bring_up: Callable[[Path], str]
+) -> None:
+    parts = [function("one"), function("two", "parse"), function("three", "retry")]
+    repository.commit(files={"a.py": file(*parts), "z.py": function("other", "longest")})
+    repository.commit(files={"a.py": file(function("one", extra="print(items)"), *parts[1:])})
+    repository.git("checkout", "-q", "-b", "side")
+    repository.commit(
+        files={"a.py": file(function("one", extra="print(items)"), parts[1].replace("+=", "  +="), parts[2])}
+    )
+    repository.git("checkout", "-q", "main")
+    repository.commit(files={"a.py": file(function("uno", extra="print(items)"), *parts[1:])})
+    repository.git("merge", "-q", "--no-edit", "side")
+    repository.commit(files={"b.py": (repository.path / "a.py").read_text(), "a.py": None})
+    head = repository.commit(
+        files={"b.py": (repository.path / "b.py").read_text().replace("def three", "@cached\ndef three")}
+    )
+    repo_id = bring_up(repository.path)
+    asked = asking(repository, repo_id)
+    for name in ("uno", "two", "three"):
+        history = asked.history(Place("b.py", head, Key("function", name, 0)))
+        stored = database.read(
+            "WITH RECURSIVE chain AS (SELECT $1::text AS node_id UNION SELECT e.parent_id FROM chain "
+            "JOIN stemma.lineage_edges e ON e.child_id = chain.node_id AND e.edge_type = ANY($2::text[])) "
+            "SELECT e.event_id, e.sha, e.event_type FROM chain JOIN stemma.lineage_events e USING (node_id)",
+            [history.node_id, list(FOLLOWED)],
+        )
+        kept = stored.filter(pl.col("event_type") != "removed")
+        mine = history.events.filter(pl.col("event_type") != "removed")
+        assert mine.height >= 2
+        assert sorted(mine["event_id"]) == sorted(kept["event_id"]), name
+
+
+def test_a_line_means_the_innermost_definition(repository: GitRepository) -> None:
+    head = repository.commit(files={"a.py": "class A:\n    def f(self):\n        return 1\n\n\nx = 1\n"})
+    asked = asking(repository)
+    assert asked.at_line("a.py", 3, head).key == Key("method", "A.f", 0)
+    assert asked.at_line("a.py", 1, head).key == Key("class", "A", 0)
+    with pytest.raises(NotFoundError, match="line 6"):
+        asked.at_line("a.py", 6, head)
+    with pytest.raises(NotFoundError, match=r"b\.py"):
+        asked.at_line("b.py", 1, head)
+
+
+def test_where_a_clone_is_cut_off_the_birth_is_unknown(repository: GitRepository, tmp_path: Path) -> None:
+    repository.commit(files={"a.py": file(function("one"))})
+    cut = repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.git("clone", "-q", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
+    shallow = Asking(open_store(tmp_path / "shallow" / ".git"), Limits(1_000_000, 5.0), "repository")
+    assert told(shallow.history(Place("a.py", cut, Key("function", "one", 0)))) == [(cut, "observed")]
