@@ -32,6 +32,7 @@ from stemma.lineage.trace import Traced, trace
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=10.0)
 GRAMMAR = "python"
 MOVES: tuple[Family, ...] = ("rename", "move", "module")
+_EDGES = {"extract": ("extracted_from",), "inline": ("derived_from", "merged_from")}
 _DATES = pl.Datetime("us", "UTC")
 
 
@@ -116,7 +117,7 @@ def held(labels: Sequence[Refactoring], every: Sequence[Told]) -> tuple[dict[Fam
 
 
 def _is(label: Refactoring, told: Told) -> bool:
-    types = {"extract": ("extracted_from",), "inline": ("inlined",)}.get(label.family, ("renamed_from", "moved_from"))
+    types = _EDGES.get(label.family, ("renamed_from", "moved_from"))
     old, new = told.old, told.new
     if label.family == "module":
         old, new = _module(old), _module(new)
