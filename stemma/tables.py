@@ -775,6 +775,23 @@ gate_results = Table(
     comment="One row per gate evaluated in a run.",
 )
 
+contract_passes = Table(
+    "contract_passes",
+    metadata,
+    _required("table_name", Text, "Table"),
+    _required("contract", Text, "Hash of the rules it kept"),
+    _required("cluster", Text, "Postgres cluster the transactions are numbered by"),
+    _required(
+        "horizon",
+        BigInteger,
+        "Transaction before which every row was in place (pg_snapshot_xmin); rows since are still to be read",
+    ),
+    _required("passed_at", Timestamp, "When"),
+    _required("whole_at", Timestamp, "When all of its rows were last read"),
+    PrimaryKeyConstraint("table_name"),
+    comment="One row per table whose contract was kept when it was last checked.",
+)
+
 PARTITIONED = tuple(table for table in metadata.sorted_tables if table.kwargs.get("postgresql_partition_by"))
 
 _POLARS: dict[type, pl.DataType] = {

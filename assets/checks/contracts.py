@@ -35,10 +35,15 @@ _EVIDENCE = "structural, fingerprint, lexical, semantic"
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation of Great Expectations, by its type and arguments."""
+    """One expectation of Great Expectations, by its type and arguments.
+
+    `scope` is what it takes to know that it is met: each row by itself, the rows of one group (`GROUPS`), or the whole
+    table, others beside it.
+    """
 
     type: str
     arguments: Mapping[str, Any]
+    scope: str = "row"
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def _length(column: str, low: int, high: int | None = None) -> Expectation:
 
 def _unique(*columns: str) -> Expectation:
     arguments = {"column_list": list(columns), "ignore_row_if": "any_value_is_missing"}
-    return Expectation("expect_compound_columns_to_be_unique", arguments)
+    return Expectation("expect_compound_columns_to_be_unique", arguments, "group")
 
 
 def _at_least(column: str, other: str, *, or_equal: bool = True) -> Expectation:
@@ -97,15 +102,15 @@ def _at_least(column: str, other: str, *, or_equal: bool = True) -> Expectation:
     return Expectation("expect_column_pair_values_a_to_be_greater_than_b", arguments)
 
 
-def _no_rows(claim: str, query: str) -> Expectation:
+def _no_rows(claim: str, query: str, scope: str = "table") -> Expectation:
     """`query` selects what breaks the claim from `batch`, the table."""
     query = f"WITH batch AS (SELECT * FROM {{batch}}) {query} LIMIT {_N_OFFENDERS}"
     arguments = {"unexpected_rows_query": query, "description": claim}
-    return Expectation("unexpected_rows_expectation", arguments)
+    return Expectation("unexpected_rows_expectation", arguments, scope)
 
 
 def _never(claim: str, condition: str) -> Expectation:
-    return _no_rows(claim, f"SELECT * FROM batch WHERE {condition}")
+    return _no_rows(claim, f"SELECT * FROM batch WHERE {condition}", "row")
 
 
 CONTRACTS: dict[str, tuple[Expectation, ...]] = {
@@ -288,19 +293,38 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
 }
 
 
-def validate_contract(database_url: str, table: str) -> ContractResult:
-    """Hold one table against its contract, in SQL: no rows are read but the first offenders.
+# The column by which rows are told apart that a rule of scope `group` holds together.
+GROUPS = {"commits": "repo_id", "snippets": "blob_oid", "lineage_edges": "child_id"}
+
+
+def validate_contract(
+    database_url: str, table: str, *, scopes: Sequence[str] = ("row", "group", "table"), written: str | None = None
+) -> ContractResult:
+    """Hold one table against the rules of these scopes, in SQL: no rows are read but the first offenders.
 
     An expectation that raises is one that was not met.
+
+    Args:
+        written: an SQL condition on the rows that are read, and with them the rest of their group; by default all.
     """
-    with _batch(database_url, table) as (batch, suite):
+    expectations = [item for item in CONTRACTS[table] if item.scope in scopes]
+    with _batch(database_url, table, expectations, written) as (batch, suite):
         outcome = batch.validate(suite, result_format="SUMMARY")
     failures = tuple(_failed(result) for result in outcome.results if not result.success)
     return ContractResult(table, not failures, len(outcome.results), failures)
 
 
+def _rows_written(table: str, written: str) -> str:
+    rows = f"SELECT * FROM {SCHEMA}.{table}"
+    if group := GROUPS.get(table):
+        return f"{rows} WHERE {group} IN (SELECT {group} FROM {SCHEMA}.{table} WHERE {written})"
+    return f"{rows} WHERE {written}"
+
+
 @contextmanager
-def _batch(database_url: str, table: str) -> Iterator[tuple[Any, Any]]:
+def _batch(
+    database_url: str, table: str, rules: Sequence[Expectation], written: str | None
+) -> Iterator[tuple[Any, Any]]:
     """The table as a batch and its contract as a suite, in a context that leaves nothing on disk and tells nobody."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Here, not at the top: the import costs 3 s and 260 MB, and the code location loads this module.
@@ -310,13 +334,19 @@ def _batch(database_url: str, table: str) -> Iterator[tuple[Any, Any]]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-    datasource = context.data_sources.add_postgres("stemma", connection_string=_connection_string(database_url))
+    datasource = context.data_sources.add_postgres(
+        "stemma",
+        connection_string=_connection_string(database_url),
+        create_temp_table=written is not None,  # or each metric would look for the rows anew
+    )
     try:
-        asset = datasource.add_table_asset(table, table_name=table, schema_name=SCHEMA)
+        if written is None:
+            asset = datasource.add_table_asset(table, table_name=table, schema_name=SCHEMA)
+        else:
+            asset = datasource.add_query_asset(table, query=_rows_written(table, written))
         batch = asset.add_batch_definition_whole_table("whole").get_batch()
         expectations = [
-            ExpectationConfiguration(type=item.type, kwargs=dict(item.arguments)).to_domain_obj()
-            for item in CONTRACTS[table]
+            ExpectationConfiguration(type=item.type, kwargs=dict(item.arguments)).to_domain_obj() for item in rules
         ]
         yield batch, gx.ExpectationSuite(name=table, expectations=expectations)
     finally:

@@ -3,8 +3,9 @@
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, ResourceParam, asset_check
 
-from assets.checks.contracts import CONTRACTS, validate_contract
+from assets.checks.contracts import CONTRACTS
 from assets.checks.invariants import INVARIANTS, Invariant
+from assets.checks.passes import check_contract
 from stemma.store.postgres import Database
 
 N_SHOWN = 5
@@ -58,7 +59,7 @@ def _contract_check(table: str) -> AssetChecksDefinition:
         blocking=True,
     )
     def check(database: ResourceParam[Database]) -> AssetCheckResult:
-        result = validate_contract(database.url, table)
+        result = check_contract(database, table)
         return AssetCheckResult(
             passed=result.success,
             description=(
