@@ -140,7 +140,7 @@ class Batch:
         joined = joined.join(files, on=["problem", "path_parent", "path"], how="left", maintain_order="left")
         merged = begun.select("is_merged", "is_kept_text", child="node")
         joined = joined.join(merged, on="child", how="left", maintain_order="left")
-        holders = joined.filter(pl.col("kind").is_in(TYPES)).select(
+        holders = joined.select(
             "problem", "path", "path_parent", container="qualified_name", container_parent="qualified_name_parent"
         )
         holders = holders.unique().with_columns(is_container_renamed=True)
