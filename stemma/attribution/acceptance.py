@@ -27,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from stemma.attribution.matching import Ints, Pieces, Runs
+from stemma.attribution.tokens import WITHHELD
 
 EXACT, TOKENS, PATTERN, SIMILARITY = "exact", "tokens", "pattern", "similarity"
 CONFIDENCE = {EXACT: 1.0, TOKENS: 0.98, PATTERN: 0.9, SIMILARITY: 0.8}
@@ -35,6 +36,7 @@ FEW, MANY = 12, 30
 LONG_RUN = 12
 KEPT, HALF, MOST = 0.25, 0.5, 0.8
 _RELIABLE_RUN, _LONG = 8, 24
+_MOST_WITHHELD = 40
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,26 @@ def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
     kept = versions.marked[at_version] & edits.marked[at_edit]
     columns = (runs.version[run], runs.edit[run], at_version, at_edit, runs.length[run], run)
     names = ("version", "edit", "at_version", "at_edit", "length", "run")
-    return pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
+    found = pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
+    return pl.concat([found, _withheld(versions, edits, runs).select(found.columns)])
+
+
+def _withheld(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
+    """Cells for tokens between two runs of a pair that only a secret parts, which was taken out of the event."""
+    pair = ["version", "edit"]
+    found = pl.DataFrame({**vars(runs), "run": np.arange(len(runs.length))}).sort(*pair, "at_edit", "at_version")
+    end, end_edit = pl.col("at_version") + pl.col("length"), pl.col("at_edit") + pl.col("length")
+    gaps = found.with_columns(
+        begin=end,
+        secret=end_edit,
+        stop=pl.col("at_version").shift(-1).over(pair),
+        after=pl.col("at_edit").shift(-1).over(pair),
+    ).filter(pl.col("after") == pl.col("secret") + 1, (pl.col("stop") - pl.col("begin")).is_between(1, _MOST_WITHHELD))
+    is_secret = (edits.tokens[gaps["secret"].to_numpy()] == WITHHELD) & edits.marked[gaps["secret"].to_numpy()]
+    gaps = gaps.filter(pl.Series(is_secret, dtype=pl.Boolean))
+    cells = gaps.with_columns(at_version=pl.int_ranges("begin", "stop")).explode("at_version").drop_nulls("at_version")
+    is_open = versions.marked[cells["at_version"].to_numpy()]
+    return cells.filter(pl.Series(is_open, dtype=pl.Boolean)).with_columns(at_edit=-1 - pl.col("at_version"))
 
 
 def _pairs(cells: pl.DataFrame, edits: Pieces, about: pl.DataFrame) -> pl.DataFrame:

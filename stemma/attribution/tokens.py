@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 GAP = 0
 """Stands between tokens that were not neighbours; the hash of no token in practice."""
+_REDACTED = re.compile(r"\[redacted:[\w.\-]*\]")
+_STANDS_FOR_IT = "\ue000"
 _TOKEN = re.compile(r"""[^\W\d]\w*|\d[\w.]*|[^\s\w(),;'"`\\]|\n""")
 
 Hashes = npt.NDArray[np.int32]
@@ -49,7 +51,7 @@ def read(text: str | bytes) -> Tokens:
         text = text.decode("utf-8", "replace")
     if len(_known) > _MOST_KNOWN:
         _known.clear()
-    found = _TOKEN.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
+    found = _TOKEN.findall(_REDACTED.sub(_STANDS_FOR_IT, text).replace("\r\n", "\n").replace("\r", "\n"))
     hashes = np.fromiter((_known[it] if it in _known else _hash(it) for it in found), np.int64, len(found))
     is_break = np.fromiter((it == "\n" for it in found), np.bool_, len(found))
     lines = 1 + np.cumsum(is_break)
@@ -62,6 +64,10 @@ def _hash(token: str) -> int:
     value = zlib.crc32(text.encode("utf-8", "replace"))
     _known[token] = number = value - (1 << 32) if value >= 1 << 31 else value
     return number
+
+
+WITHHELD = _hash(_STANDS_FOR_IT)
+"""Stands for a secret that was taken out of an event: some tokens, nobody knows which."""
 
 
 def runs_of(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -263,3 +263,15 @@ def test_a_second_run_writes_nothing_and_later_evidence_is_held_against_what_sta
     repo = registry.find(database, repo_id, settings)
     assert update_agent_edits(database, settings).n_events == 0
     assert update_origins(database, settings, repo) == OriginCounts(0, 0, 0)
+
+
+def test_a_secret_that_was_taken_out_of_the_event_takes_nothing_from_the_agent(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step
+) -> None:
+    start(repository)
+    body = "def connect(host):\n    address = host.rstrip('/')\n    key = 'AKIAIOSFODNN7EXAMPLE'\n"
+    agent.write("b.py", body + "    client = Client(address, key)\n    return client.open(timeout=3)\n")
+    repository.commit("agent")
+    attribute(repository.path)
+    assert database.read("SELECT sum(n_redactions)::int AS n FROM stemma.agent_events")["n"].item() > 0
+    assert origins(database)["connect", "agent"] == ("agent", 1.0)
