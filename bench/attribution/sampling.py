@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,17 +113,17 @@ def _functions(path: Path) -> list[tuple[str, int, int, tuple[int, int]]]:
     if "\f" in text or len(lines) != len(text.split("\n")) - text.endswith("\n"):
         return []  # ast and splitlines count lines differently
     found = []
-    names: set[str] = set()
-    for name, node in _named(tree.body, ""):
+    named = list(_named(tree.body, ""))
+    n_of = Counter(name for name, _ in named)
+    for name, node in named:
         first = min([node.lineno, *(it.lineno for it in node.decorator_list)]) - 1
         last = (node.end_lineno or node.lineno) - 1
         part = _part(lines, node, first, last)
         following = next((line.strip() for line in lines[last + 1 :] if line.strip()), "")
         if following.startswith("#"):  # whose comment it is, the parsers of the two sides do not agree on
             continue
-        if name not in names and LEAST_LINES <= last - first + 1 <= MOST_LINES and part:
+        if n_of[name] == 1 and LEAST_LINES <= last - first + 1 <= MOST_LINES and part:  # not a property's two halves
             found.append((name, first, last, part))
-        names.add(name)
     return found
 
 

@@ -92,8 +92,14 @@ class Reader:
             "child_id", "rank", pl.col("weight").fill_null(0), "node_id", descending=[False, False, True, False]
         )
         parents = parents.unique(["child_id", "node_id"], keep="first", maintain_order=True)
-        paths = parents.group_by("child_id", maintain_order=True).agg(parent_paths="path", parent_names="name")
-        about = about.join(paths, left_on="node_id", right_on="child_id", how="left", maintain_order="left")
+        # Where a file was renamed, what is new in it was written under the old name: its neighbours tell which.
+        children = about.select("sha", child_id="node_id", child_path="path")
+        paths = (
+            parents.join(children, on="child_id", suffix="_child")
+            .group_by(sha="sha_child", path="child_path")
+            .agg(parent_paths=pl.col("path").unique().sort())
+        )
+        about = about.join(paths, on=["sha", "path"], how="left", maintain_order="left")
         about = about.with_columns(paths=pl.concat_list("path", pl.col("parent_paths").fill_null([])))
         came_from: dict[str, list[tuple[str, str, str]]] = {}
         for child, *parent in parents.select("child_id", "node_id", "exact_hash", "edge_type").iter_rows():
