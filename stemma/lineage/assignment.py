@@ -42,6 +42,18 @@ def pair(
     return unpaired.pairs, renamed
 
 
+def pair_by_text(
+    contents: Contents, ended: pl.DataFrame, begun: pl.DataFrame, files: pl.DataFrame, calibration: Calibration
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As `pair`, but only what has the same text or normal form."""
+    left, right = pairing.prepared(ended), pairing.prepared(begun)
+    unpaired = pairing.Unpaired(left.join(right, on="problem", how="semi"), right.join(left, on="problem", how="semi"))
+    renamed = containers.renamed_files(contents, unpaired, files, calibration)
+    containers.at_home(unpaired, renamed)
+    pairing.by_text(unpaired)
+    return unpaired.pairs, renamed
+
+
 def _follow(
     contents: Contents, unpaired: pairing.Unpaired, left: pl.DataFrame, right: pl.DataFrame, calibration: Calibration
 ) -> None:

@@ -186,9 +186,11 @@ def _traced(db: Database, plan: _Plan) -> Iterator[Traced]:
         yield from tracer.run(_changes(db, plan, paths, first, last), last)
 
 
+# Of pending commits and of the one before each: what that removed may stand elsewhere again.
 _PATHS = (
-    "SELECT DISTINCT f.path FROM stemma.file_changes f JOIN stemma.commits c ON c.repo_id = f.repo_id "
-    "AND c.sha = f.sha AND c.traced_by IS DISTINCT FROM $2 WHERE f.repo_id = $1"
+    "SELECT DISTINCT f.path FROM stemma.file_changes f WHERE f.repo_id = $1 AND f.sha IN ("
+    "SELECT c.sha FROM stemma.commits c WHERE c.repo_id = $1 AND c.traced_by IS DISTINCT FROM $2 UNION ALL "
+    "SELECT c.parents[1] FROM stemma.commits c WHERE c.repo_id = $1 AND c.traced_by IS DISTINCT FROM $2)"
 )
 _OF_PATHS = (
     "FROM stemma.file_changes f JOIN stemma.commits c ON c.repo_id = f.repo_id AND c.sha = f.sha {paths} "

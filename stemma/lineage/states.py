@@ -68,6 +68,10 @@ class States:
         if self._waiting[commit]:
             self._tips[commit] = state
 
+    def open_commits(self) -> set[int]:
+        """Commits that have children to come."""
+        return set(self._tips)
+
     def _take(self, parent: int) -> State:
         state = self._tips[parent]
         self._waiting[parent] -= 1

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from stemma.ids import content_id
 from stemma.lineage import kinds, likeness, pairing, parts, succession
-from stemma.lineage.assignment import pair
+from stemma.lineage.assignment import pair, pair_by_text
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
 from stemma.lineage.contents import TYPES, Contents
@@ -49,6 +49,23 @@ def row_ids(rows: pl.DataFrame) -> pl.Series:
 
 
 @dataclass(frozen=True)
+class Leftovers:
+    """What commits removed that nothing of them follows (`Changed.ended`), and the files they removed."""
+
+    gone: pl.DataFrame
+    files: pl.DataFrame
+
+    @classmethod
+    def none(cls) -> Leftovers:
+        return cls(frame([], ENDED), frame([], FILES))
+
+    def of(self, commits: set[int]) -> Leftovers:
+        """Of these commits only."""
+        wanted = pl.col("commit").is_in(list(commits))
+        return Leftovers(self.gone.filter(wanted), self.files.filter(wanted))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Everything that is known of a batch: `versions` by node number, `commits` by number."""
 
@@ -60,11 +77,22 @@ class Batch:
     blob_names: Sequence[str]
     look_up: Callable[[pl.Series], pl.DataFrame]
     """`versions` of other nodes."""
+    before: Leftovers
+    wanted: Sequence[bool]
+    """Of each commit whether its rows are to be made: of a parent of these, only what it left over is found."""
 
-    def rows(self, repo_id: str, changed: Changed, last_commit: int) -> Traced:
-        begun = frame(changed.begun, BEGUN).join(self.versions, on="node", maintain_order="left")
-        ended = frame(changed.ended, ENDED).join(self.versions, on="node", maintain_order="left")
-        pairs = self._pairs(changed, begun, ended)
+    def rows(self, repo_id: str, changed: Changed, last_commit: int) -> tuple[Traced, Leftovers]:
+        """The rows, and what is left over of the batch and of what came before it."""
+        all_begun = frame(changed.begun, BEGUN).join(self.versions, on="node", maintain_order="left")
+        all_ended = frame(changed.ended, ENDED).join(self.versions, on="node", maintain_order="left")
+        found, renamed = self._paired(changed, all_begun, all_ended)
+        left = self._left_over(changed, found)
+        is_wanted = pl.col("commit").is_in(self._wanted_of(changed))
+        begun, ended = all_begun.filter(is_wanted), all_ended.filter(is_wanted)
+        found = found.filter(((pl.col("problem") // SIDES).cast(pl.Int32)).is_in(self._wanted_of(changed)))
+        found = pl.concat([found.with_columns(is_revived=False), self._revived(begun, found)])
+        back, moved = self._back_elsewhere(begun, found, left, changed)
+        pairs = self._compared(pl.concat([found, back]), pl.concat([renamed, moved]), begun)
         born = begun.join(pairs, left_on="node", right_on="child", how="anti", maintain_order="left")
         gone = self._gone(ended, pairs)
         passed, passings = self._between(born, gone, pairs)
@@ -73,17 +101,61 @@ class Batch:
         )
         edges = pl.concat([kinds.edges(pairs), passed, self._successions(changed, events)])
         landed = self._landed(changed)
-        return Traced(
+        traced = Traced(
             nodes=self._nodes(repo_id, begun, landed),
             edges=self._edges(repo_id, edges),
             events=self._events(repo_id, events),
             landings=self._landings(begun, landed),
             last_position=int(self.commits["position"][last_commit]) if last_commit >= 0 else -1,
         )
+        return traced, left
 
-    def _pairs(self, changed: Changed, begun: pl.DataFrame, ended: pl.DataFrame) -> pl.DataFrame:
-        """Every pair with all columns of both sides and its flags; `is_first`: of those of one child, the one it is
-        compared with in events."""
+    def _wanted_of(self, changed: Changed) -> list[int]:
+        return sorted(
+            {row[0] for rows in (changed.begun, changed.ended, changed.moved) for row in rows if self.wanted[row[0]]}
+        )
+
+    def _left_over(self, changed: Changed, found: pl.DataFrame) -> Leftovers:
+        """What nothing of its own commit follows, by commit, of this batch and of what came before."""
+        first = found.filter(pl.col("problem") % SIDES == 0)
+        paired = first.select(commit=(pl.col("problem") // SIDES).cast(pl.Int32), node="parent")
+        gone = frame(changed.ended, ENDED).filter((pl.col("side") == 0) & ~pl.col("is_taken"))
+        gone = gone.join(paired, on=["commit", "node"], how="anti", maintain_order="left")
+        files = frame(changed.files, FILES).filter(~pl.col("is_added"))
+        return Leftovers(pl.concat([self.before.gone, gone]), pl.concat([self.before.files, files]))
+
+    def _back_elsewhere(
+        self, begun: pl.DataFrame, found: pl.DataFrame, left: Leftovers, changed: Changed
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What its commit does not explain, held against what the commit before it removed: pairs and renamed files.
+
+        A file may be taken out by one commit and put back in parts by the next.
+        """
+        single = self.commits.select("commit", "before").drop_nulls()
+        problem = pl.col("commit").cast(pl.Int64) * SIDES
+        born = begun.join(found, left_on="node", right_on="child", how="anti", maintain_order="left")
+        right = born.join(single.select("commit"), on="commit", how="semi").with_columns(problem=problem)
+        later = right.select("commit").unique().join(single, on="commit")
+        gone = left.gone.rename({"commit": "_at"}).join(later, left_on="_at", right_on="before")
+        known = pl.concat([self.versions, self._others(gone["node"])])
+        ended = gone.join(known, on="node", maintain_order="left").with_columns(problem=problem)
+        paths = pl.Series(self.path_names, dtype=pl.String)
+        removed = left.files.rename({"commit": "_at"}).join(later, left_on="_at", right_on="before")
+        added = frame(changed.files, FILES).filter("is_added").join(later.select("commit"), on="commit", how="semi")
+        files = pl.concat([removed.select(added.columns), added]).with_columns(problem=problem)
+        files = files.with_columns(path=paths.gather(files["path"]))
+        columns = list(SIDE_COLUMNS)
+        pairs, renamed = pair_by_text(
+            self.contents, ended.select(columns), right.select(columns), files, self.calibration
+        )
+        return pairs.with_columns(is_revived=True), renamed
+
+    def _others(self, nodes: pl.Series) -> pl.DataFrame:
+        """`versions` of nodes of earlier batches."""
+        missing = nodes.filter(~nodes.is_in(self.versions["node"].implode())).unique()
+        return self.look_up(missing) if len(missing) else self.versions.clear()
+
+    def _paired(self, changed: Changed, begun: pl.DataFrame, ended: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         problem = pl.col("commit").cast(pl.Int64) * SIDES
         left = ended.with_columns(problem=problem + pl.col("side"))
         sides = left.select("problem", "commit").unique(maintain_order=True)
@@ -92,9 +164,7 @@ class Batch:
         files = frame(changed.files, FILES)
         files = files.with_columns(problem=problem, path=paths.gather(files["path"]))
         columns = list(SIDE_COLUMNS)
-        found, renamed = pair(self.contents, left.select(columns), right.select(columns), files, self.calibration)
-        found = pl.concat([found.with_columns(is_revived=False), self._revived(begun, found)])
-        return self._compared(found, renamed, begun)
+        return pair(self.contents, left.select(columns), right.select(columns), files, self.calibration)
 
     def _revived(self, begun: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         """What nothing of the commit explains, and what stood in its place once."""
@@ -125,8 +195,11 @@ class Batch:
         )
 
     def _compared(self, found: pl.DataFrame, renamed: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:
+        """Every pair with all columns of both sides and its flags; `is_first`: of those of one child, the one it is
+        compared with in events."""
         versions = self.versions.with_columns(container=pairing.container())
-        older = versions.rename({name: f"{name}_parent" for name in versions.columns})
+        parents = pl.concat([self.versions, self._others(found["parent"])]).with_columns(container=pairing.container())
+        older = parents.rename({name: f"{name}_parent" for name in parents.columns})
         problem = pl.col("problem")
         first_side = (pl.col("side") == pl.col("side").min().over("child")) | pl.col("is_revived")
         joined = (
@@ -198,7 +271,8 @@ class Batch:
         return gone.join(first, on=["commit", "node"], how="anti", maintain_order="left")
 
     def _moves(self, changed: Changed) -> pl.DataFrame:
-        return kinds.event(frame(changed.moved, MOVED), "moved_within_file", pl.struct("from", "to"))
+        moved = frame(changed.moved, MOVED).filter(pl.col("commit").is_in(self._wanted_of(changed)))
+        return kinds.event(moved, "moved_within_file", pl.struct("from", "to"))
 
     def _landed(self, changed: Changed) -> pl.DataFrame:
         chain = self.commits.select("commit", "first_parent_index")

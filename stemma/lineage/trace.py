@@ -32,7 +32,7 @@ from stemma.lineage.changed import BEGUN, ENDED, LANDED, MOVED, Changed, frame
 from stemma.lineage.contents import PLACE, Contents, FrameContents
 from stemma.lineage.file_versions import NO_NODE, Outline
 from stemma.lineage.states import NO_BLOB, States
-from stemma.lineage.told import Batch, Traced, row_ids
+from stemma.lineage.told import Batch, Leftovers, Traced, row_ids
 
 __all__ = ["FrameContents", "Traced", "Tracer", "trace"]
 
@@ -87,7 +87,13 @@ class Tracer:
             index is not None and (lands_everywhere or is_wanted)
             for index, is_wanted in zip(chain, wanted, strict=True)
         ]
-        self._states = States(parents, wanted, lands)
+        # What a commit left over is asked for by those that come right after it.
+        asked = list(wanted)
+        for number, each in enumerate(parents):
+            if wanted[number] and len(each) == 1:
+                asked[each[0]] = True
+        self._wanted, self._left = wanted, Leftovers.none()
+        self._states = States(parents, asked, lands)
         self._paths: dict[str, int] = {}
         self._path_names: list[str] = []
         self._blobs: dict[str, int] = {}
@@ -161,15 +167,12 @@ class Tracer:
         nodes = pl.concat(named)
         versions = self._versions(nodes.filter(nodes != NO_NODE))
         told = Batch(
-            self._contents,
-            self._calibration,
-            self._commits,
-            versions,
-            self._path_names,
-            self._blob_names,
-            self._versions,
-        )
-        return told.rows(self._repo_id, changed, self._next - 1)
+            self._contents, self._calibration, self._commits, versions, self._path_names, self._blob_names,
+            self._versions, self._left, self._wanted,
+        )  # fmt: skip
+        traced, left = told.rows(self._repo_id, changed, self._next - 1)
+        self._left = left.of(self._states.open_commits())
+        return traced
 
     def _versions(self, nodes: pl.Series) -> pl.DataFrame:
         """Of these nodes node, node_id, the commit that made it (`made_by`), path and what `contents` tells of it."""
@@ -198,9 +201,12 @@ class Tracer:
 
 
 def _numbered_commits(commits: pl.DataFrame) -> pl.DataFrame:
-    """In their order, with their number; `kind` is what definitions have, too."""
+    """In their order, with their number and that of the only parent (`before`); `kind` is what definitions have."""
     ordered = commits.sort("position").rename({"kind": "kind_of_commit"}).with_row_index("commit")
-    return ordered.with_columns(pl.col("commit").cast(pl.Int32))
+    numbered = ordered.with_columns(pl.col("commit").cast(pl.Int32))
+    only = numbered.filter(pl.col("parents").list.len() == 1).select("commit", sha=pl.col("parents").list.first())
+    before = only.join(numbered.select("sha", before="commit"), on="sha").drop("sha")
+    return numbered.join(before, on="commit", how="left", maintain_order="left")
 
 
 def _numbered(values: pl.Series, known: dict[str, int], names: list[str]) -> list[int]:

@@ -174,6 +174,23 @@ def test_what_comes_back_is_revived_and_hangs_on_what_it_was(
     assert edges(database, repo_id) == [(2, "derived_from", "a.py:one", "a.py:one")]
 
 
+def test_what_one_commit_takes_out_and_the_next_puts_back_elsewhere_is_revived(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": None})
+    repository.commit(files={"p/one.py": function("one"), "p/two.py": function("two", "parse")})
+    repo_id = bring_up(repository.path)
+    assert events(database, repo_id)[2:] == [
+        (1, "removed", "a.py:one"),
+        (1, "removed", "a.py:two"),
+        (2, "moved_across_files", "p/one.py:one"),
+        (2, "revived", "p/one.py:one"),
+        (2, "moved_across_files", "p/two.py:two"),
+        (2, "revived", "p/two.py:two"),
+    ]
+
+
 def test_what_stands_where_something_else_once_was_is_a_birth(
     database: Database, repository: GitRepository, bring_up: Step
 ) -> None:

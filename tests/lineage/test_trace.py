@@ -99,7 +99,9 @@ def test_new_commits_cost_the_paths_they_touch_and_give_the_rows_of_the_whole(
     n_known = data.draw(st.integers(1, len(history) - 1))
     known, all_changes = history[:n_known], changes(history)
     wanted = [number >= n_known for number in range(len(history))]
-    touched = all_changes.filter(pl.col("sha").is_in([sha(number) for number in range(n_known, len(history))]))
+    new = range(n_known, len(history))
+    before = [parent for number in new for parent in history[number].parents[:1]]  # what that removed may come back
+    touched = all_changes.filter(pl.col("sha").is_in([sha(number) for number in (*new, *before)]))
     tracer = Tracer("repo", commits(history), contents(history), wanted=wanted)
     later = list(tracer.run(all_changes.join(touched.select("path").unique(), on="path", how="semi")))
     first, complete = rows(whole(known), with_landing=False), rows(whole(history), with_landing=False)
