@@ -177,18 +177,17 @@ def test_what_comes_back_is_revived_and_hangs_on_what_it_was(
 def test_what_one_commit_takes_out_and_the_next_puts_back_elsewhere_is_revived(
     database: Database, repository: GitRepository, bring_up: Step
 ) -> None:
-    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    parts = {"one": function("one"), "two": function("two", "parse"), "three": function("three", "retry")}
+    repository.commit(files={"a.py": file(*parts.values())})
     repository.commit(files={"a.py": None})
-    repository.commit(files={"p/one.py": function("one"), "p/two.py": function("two", "parse")})
+    repository.commit(files={f"p/{name}.py": text for name, text in parts.items()})
     repo_id = bring_up(repository.path)
-    assert events(database, repo_id)[2:] == [
-        (1, "removed", "a.py:one"),
-        (1, "removed", "a.py:two"),
-        (2, "moved_across_files", "p/one.py:one"),
-        (2, "revived", "p/one.py:one"),
-        (2, "moved_across_files", "p/two.py:two"),
-        (2, "revived", "p/two.py:two"),
+    assert [row for row in events(database, repo_id) if row[0] == 2] == [
+        (2, event, f"p/{name}.py:{name}")
+        for name in ("one", "three", "two")
+        for event in ("moved_across_files", "revived")
     ]
+    assert {row[:2] for row in edges(database, repo_id)} == {(2, "moved_from")}
 
 
 def test_what_stands_where_something_else_once_was_is_a_birth(
