@@ -34,16 +34,7 @@ def renamed_files(
     right = unpaired.right.join(new, on=["problem", "path"], how="semi")
     if left.is_empty() or right.is_empty():
         return pl.DataFrame(schema=_RENAMED)
-    voted = _votes(left, right, "path")
-    sizes = [
-        side.filter(~pl.col("is_type")).group_by("problem", path="path").agg(n=pl.col("n_tokens").sum())
-        for side in (left, right)
-    ]
-    shares = (
-        voted.join(sizes[0], left_on=["problem", "old"], right_on=["problem", "path"])
-        .join(sizes[1], left_on=["problem", "new"], right_on=["problem", "path"], suffix="_new")
-        .select("problem", "old", "new", share=pl.col("n_shared") / pl.max_horizontal("n", "n_new"))
-    )
+    shares = _shares(left, right)
     alike = _alike(contents, left, right, shares)
     found = pl.concat(
         [shares.with_columns(threshold=pl.lit("file")), alike.with_columns(threshold=pl.lit("file_alike"))]
@@ -58,11 +49,71 @@ def renamed_files(
     ordered = found.filter(pl.col("share") >= enough).sort(
         ["problem", "share", "is_same_name", "old", "new"], descending=[False, True, True, False, False]
     )
-    chosen = _one_to_one(ordered).select("problem", "share", old_path="old", new_path="new")
+    over = _taken_over(contents, unpaired, gone, new, calibration)
+    for end in ("old", "new"):
+        ordered = ordered.join(over, on=["problem", end], how="anti", maintain_order="left")
+    chosen = pl.concat([each.select("problem", "old", "new", "share") for each in (over, _one_to_one(ordered))])
+    chosen = chosen.rename({"old": "old_path", "new": "new_path"})
     return chosen.select(_RENAMED.names()).cast(dict(_RENAMED))  # type: ignore[arg-type]
 
 
 _RENAMED = pl.Schema({"problem": pl.Int64(), "old_path": pl.String(), "new_path": pl.String(), "share": pl.Float64()})
+
+
+def _shares(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Of files with a normal form in common the share of the larger one's tokens: problem, old, new, share."""
+    old, new = (
+        side.filter(~pl.col("is_type")).group_by("problem", path="path").agg(n=pl.col("n_tokens").sum())
+        for side in (left, right)
+    )
+    return (
+        _votes(left, right, "path")
+        .join(old, left_on=["problem", "old"], right_on=["problem", "path"])
+        .join(new, left_on=["problem", "new"], right_on=["problem", "path"], suffix="_new")
+        .select("problem", "old", "new", share=pl.col("n_shared") / pl.max_horizontal("n", "n_new"))
+    )
+
+
+def _taken_over(
+    contents: Contents, unpaired: Unpaired, gone: pl.DataFrame, new: pl.DataFrame, calibration: Calibration
+) -> pl.DataFrame:
+    """Files that stand on while their text went to an added file and that of a removed one came in its place: problem,
+    old, new, share of both renames. Only where the file is less like itself, by a margin, than either is like it.
+    """
+    standing = unpaired.left.select("problem", "path").join(unpaired.right, on=["problem", "path"], how="semi").unique()
+    for files in (gone, new):
+        standing = standing.join(files, on="problem", how="semi")
+    left, right = (
+        side.join(pl.concat([files, standing]), on=["problem", "path"], how="semi")
+        for side, files in ((unpaired.left, gone), (unpaired.right, new))
+    )
+    links = _shares(left, right).filter(pl.col("share") >= calibration.thresholds["file"])
+    into = links.join(gone, left_on=["problem", "old"], right_on=["problem", "path"], how="semi")
+    away = links.join(new, left_on=["problem", "new"], right_on=["problem", "path"], how="semi")
+    key = ["problem", "over"]
+    chains = into.rename({"new": "over"}).join(away.rename({"old": "over"}), on=key, suffix="_away")
+    chains = chains.join(standing.rename({"path": "over"}), on=key, how="semi")
+    if chains.is_empty():
+        return links.clear()
+    ends = {"into": ("old", "over"), "away": ("over", "new"), "own": ("over", "over")}
+    for name, (old, new_) in ends.items():
+        pairs = chains.select("problem", old=old, new=new_).unique(maintain_order=True)
+        known = _dice(contents, left, right, pairs).rename({"old": old, "share": f"_{name}"})
+        known = known.drop("new") if old == new_ else known.rename({"new": new_})
+        chains = chains.join(known, on=list(dict.fromkeys(["problem", old, new_])), how="inner", maintain_order="left")
+    margin = pl.min_horizontal("_into", "_away") - pl.col("_own")
+    chains = chains.filter(margin >= calibration.thresholds["taken_over"]).sort(
+        "problem", -(pl.col("_into") + pl.col("_away")), "over", "old", "new"
+    )
+    for end in ("over", "old", "new"):
+        chains = chains.unique(["problem", end], keep="first", maintain_order=True)
+    return pl.concat(
+        [
+            chains.select("problem", "old", "share", new="over"),
+            chains.select("problem", "new", share="share_away", old="over"),
+        ],
+        how="diagonal",
+    ).select(links.columns)
 
 
 def _votes(left: pl.DataFrame, right: pl.DataFrame, holder: str) -> pl.DataFrame:

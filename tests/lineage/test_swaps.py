@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stemma.store.postgres import Database
-from tests.lineage.code import derived, file, function, told
+from tests.lineage.code import derived, file, function, indented, told
 from tests.repositories import GitRepository
 
 Step = Callable[[Path], str]
@@ -132,3 +132,24 @@ def test_overloads_put_in_another_order_are_what_they_were(
         [repo_id],
     ).rows()
     assert found == [("modified_from", 0, 1), ("derived_from", 1, 0)]
+
+
+def test_a_file_whose_name_another_took_over_is_followed_to_where_its_text_went(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def holding(name: str, *bodies: str) -> str:
+        return f"class {name}:\n" + indented(file(*(function(f"of_{body}", body) for body in bodies)))
+
+    plain, joint = holding("Plain", "total", "longest"), holding("Joint", "parse", "retry")
+    repository.commit("first", {"plain.py": plain, "joint.py": joint})
+    moved = {"scalar.py": holding("Scalar", "total", "longest"), "plain.py": holding("Plain", "parse", "retry")}
+    repository.commit("second", {**moved, "joint.py": None})
+    repo_id = bring_up(repository.path)
+    assert [row for row in second(told(database, repo_id)) if row[0] in {"file_renamed", "introduced", "removed"}] == [
+        ("file_renamed", "plain.py:Plain"),
+        ("file_renamed", "plain.py:Plain.of_parse"),
+        ("file_renamed", "plain.py:Plain.of_retry"),
+        ("file_renamed", "scalar.py:Scalar"),
+        ("file_renamed", "scalar.py:Scalar.of_longest"),
+        ("file_renamed", "scalar.py:Scalar.of_total"),
+    ]
