@@ -36,6 +36,9 @@ def pair(
     unpaired.doubted = swaps.doubtful(contents, unpaired, left, right, calibration)
     pairing.by_text(unpaired)
     pairing.by_likeness(contents, unpaired, calibration)
+    # Who is called instead of it says more than the likeness of something in another file.
+    swaps.by_callers(contents, unpaired, left, right, calibration)
+    pairing.by_likeness_anywhere(contents, unpaired, calibration)
     swaps.settle_again(unpaired, unpaired.doubted)
     swaps.by_callers(contents, unpaired, left, right, calibration)
     _follow(contents, unpaired, left, right, calibration)

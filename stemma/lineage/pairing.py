@@ -189,10 +189,14 @@ def by_text(unpaired: Unpaired) -> None:
 
 
 def by_likeness(contents: Contents, unpaired: Unpaired, calibration: Calibration) -> None:
-    """Pair what is left by score: in the same container, then in the same file, then anywhere."""
+    """Pair what is left by score: in the same container, then in the same file."""
     for relation, key in (("same_container", ("home", "container", "is_type")), ("same_file", ("home", "is_type"))):
         candidates = _within(unpaired, ["problem", *key])
         unpaired.settle(by_score(contents, unpaired, candidates, calibration, relation))
+
+
+def by_likeness_anywhere(contents: Contents, unpaired: Unpaired, calibration: Calibration) -> None:
+    """Pair what is left by score, whatever files it stands in."""
     candidates = pl.concat([_of_one_name(unpaired), _with_rare_windows(contents, unpaired)]).unique(maintain_order=True)
     unpaired.settle(by_score(contents, unpaired, candidates, calibration, "other_file"))
 

@@ -153,3 +153,19 @@ def test_a_file_whose_name_another_took_over_is_followed_to_where_its_text_went(
         ("file_renamed", "scalar.py:Scalar.of_longest"),
         ("file_renamed", "scalar.py:Scalar.of_total"),
     ]
+
+
+def test_who_is_called_instead_says_more_than_the_likeness_of_something_in_another_file(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def caller(name: str, called: str, body: str) -> str:
+        return function(name, body, extra=f"items = {called}(items)")
+
+    callers = (("a", "total"), ("b", "parse"))
+    first = file(function("merge_one", "retry"), *(caller(name, "merge_one", body) for name, body in callers))
+    again = file(function("merge_all", "longest"), *(caller(name, "merge_all", body) for name, body in callers))
+    repository.commit("first", {"a.py": first})
+    repository.commit("second", {"a.py": again, "b.py": function("run", "retry", extra="items = sorted(items)")})
+    repo_id = bring_up(repository.path)
+    assert ("renamed_from", "first", "a.py:merge_one", "a.py:merge_all") in second(derived(database, repo_id))
+    assert ("introduced", "b.py:run") in second(told(database, repo_id))
