@@ -91,15 +91,15 @@ class Walk:
             seen.skipped[sha] = before
             self._push(seen, before, key, text)
             return
-        origins = self.known.get((sha, key))
-        if origins is None:
-            parents = self.history.changes[sha].parents
-            origins = [(parent, guess) for parent in parents if (guess := self._guess(sha, key, parent)) is not None]
+        parents = self.history.changes[sha].parents
+        guessed = [(parent, guess) for parent in parents if (guess := self._guess(sha, key, parent)) is not None]
+        origins = self.known.get((sha, key), guessed)
         if len(origins) > 1:  # a merge took it as one side had it: that side first
             origins = sorted(origins, key=lambda origin: origin[1] != key or not self._is_same(key, text, origin[0]))
         seen.touched[sha] = None
         seen.origins[sha, key] = origins
-        for origin in origins:
+        # What only has its name is walked, too: a merge asks which of two came after the other at one place.
+        for origin in origins or guessed:
             self._push(seen, *origin, None)
 
     def _unchanged(self, sha: str, key: Key, text: _Text) -> str | None:

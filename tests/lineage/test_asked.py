@@ -124,3 +124,20 @@ def test_where_a_clone_is_cut_off_the_birth_is_unknown(repository: GitRepository
     repository.git("clone", "-q", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
     shallow = Asking(open_store(tmp_path / "shallow" / ".git"), Limits(1_000_000, 5.0), "repository")
     assert told(shallow.history(Place("a.py", cut, Key("function", "one", 0)))) == [(cut, "observed")]
+
+
+def test_a_merge_takes_a_new_definition_of_an_old_name_for_the_branch_that_made_it(repository: GitRepository) -> None:
+    first = repository.commit("first", {"a.py": file(function("one"), function("two", "parse"))})
+    repository.branch("side", first)
+    repository.commit(
+        "between", {"a.py": file(function("three", "longest"), function("one"), function("two", "parse"))}
+    )
+    stub = "@overload\ndef one(items: str) -> str: ...\n"
+    again = function("one", extra="print(1)")
+    made = repository.commit(
+        "made", {"a.py": file(function("three", "longest"), stub, again, function("two", "parse"))}
+    )
+    repository.git("switch", "-q", "main")
+    repository.commit("other", {"a.py": file(function("one"), function("two", "retry"))})
+    repository.merge("side")
+    assert told(history_of(repository, "a.py", "one")) == [(made, "introduced")]
