@@ -22,8 +22,9 @@ from bench.lineage.python_set import KINDS, UNASKED, Change, Function, functions
 from bench.lineage.scoring import Score
 from stemma.extract.extractor import Limits
 from stemma.git.store import open_store
-from stemma.lineage.asked import Asking, Place
+from stemma.lineage.asked import Asking
 from stemma.lineage.asked_contents import Key
+from stemma.lineage.asked_joints import Place
 
 LIMITS = Limits(max_file_bytes=5_000_000, parse_timeout_s=10.0)
 _SAME = {"observed": "introduced"}

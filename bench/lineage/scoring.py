@@ -68,7 +68,7 @@ def score(elements: Sequence[tuple[Changes, Changes]]) -> SetScore:
 
 def wrong(labelled: Labelled, labels: Changes, found: Changes) -> list[dict[str, object]]:
     """Every commit of an element on which label and finding differ."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for sha in sorted(set(labels) ^ set(found)):
         rows.append({
             "element": labelled.name,

@@ -18,10 +18,10 @@ from stemma.extract.extractor import Limits
 from stemma.git.history import real_parents
 from stemma.git.path_history import path_history, tree_changes
 from stemma.git.store import Store
-from stemma.ids import content_id
 from stemma.languages import grammar_of
-from stemma.lineage.asked_births import Birth, suspects
+from stemma.lineage.asked_births import Birth, suspects, taken_out
 from stemma.lineage.asked_contents import Contents, Found, Key, Parsed
+from stemma.lineage.asked_joints import Joint, Place, same_element
 from stemma.lineage.asked_walk import Slice, Version, Walk
 from stemma.lineage.trace import Traced, trace
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
@@ -31,16 +31,8 @@ FOLLOWED = ("modified_from", "renamed_from", "moved_from", "derived_from")
 JOINED = "merged_from"
 """At a merge of branches, leads to the same element on the other ones."""
 MAX_STAGES, MAX_ROUNDS = 50, 12
+_Blobs = tuple[str | None, str | None]
 _CHANGES = pl.Schema(dict.fromkeys(("sha", "path", "old_blob", "new_blob"), pl.String()))
-
-
-@dataclass(frozen=True)
-class Place:
-    """An element as a commit left it."""
-
-    path: str
-    commit: str
-    key: Key
 
 
 @dataclass
@@ -71,7 +63,7 @@ class _Commit:
 
     sha: str
     parents: Sequence[str]
-    changes: Mapping[str, tuple[str | None, str | None]]
+    changes: Mapping[str, _Blobs]
     committed_at: int = 0
     authored_at: int = 0
 
@@ -125,7 +117,7 @@ class Asking:
         rows, done = _Rows(), set[Place]()
         node_ids: dict[Place, str] = {}
         pending = [place]
-        joints: list[_Joint] = []
+        joints: list[Joint] = []
         while pending and len(done) < MAX_STAGES:
             stage = pending.pop()
             if stage in done:
@@ -134,7 +126,8 @@ class Asking:
             node_ids[stage], found = self._stage(stage, rows)
             joints += found
             pending += [origin for joint in found for origin in joint.places.values()]
-        rows.edges += [_joined(joint, node_ids) for joint in joints]
+        rows.edges += [joint.edges_to(node_ids) for joint in joints]
+        rows.events += [joint.removals_of(node_ids) for joint in joints]
         nodes, edges, events = (
             pl.concat(frames).unique(name, keep="first", maintain_order=True)
             for frames, name in ((rows.nodes, "node_id"), (rows.edges, "edge_id"), (rows.events, "event_id"))
@@ -151,7 +144,7 @@ class Asking:
             raise NotFoundError(f"{path} is no file of a known language at {commit}.", "Check the path and the commit.")
         return walk, parsed
 
-    def _stage(self, place: Place, rows: _Rows) -> tuple[str, list[_Joint]]:
+    def _stage(self, place: Place, rows: _Rows) -> tuple[str, list[Joint]]:
         """The element's life in one file: its last version there, and where what was new in the file had come from."""
         walk, parsed = self._walk(place.path, place.commit)
         _found(parsed, place)
@@ -181,29 +174,53 @@ class Asking:
         rows.events.append(events)
         return node_id, joints
 
-    def _elsewhere(self, walk: Walk, sha: str, key: Key, node_id: str) -> _Joint | None:
-        """Where in the other files that the commit changed the definition came from."""
+    def _elsewhere(self, walk: Walk, sha: str, key: Key, node_id: str) -> Joint | None:
+        """Where the definition came from: other files that the commit changed, or what the commit before took out."""
         path, blob = walk.history.path, walk.history.changes[sha].new_blob or ""
         found = self.contents.parsed(blob, walk.grammar).by_key[key]
-        for parent in real_parents(self._store, [sha]).get(sha, []):
-            if sha in self._shallow:
-                return None
+        parents = real_parents(self._store, [sha]).get(sha, [])
+        dates = (walk.history.changes[sha].committed_at, walk.history.changes[sha].authored_at)
+        for parent in [] if sha in self._shallow else parents:
             changes = tree_changes(self._store, parent, sha)
             birth = Birth(path, self.contents.text(blob) or b"", found, changes)
             chosen = [*suspects(self.contents, birth), *(change for change in changes if change.path == path)]
-            if len(chosen) < 2:
-                continue
             before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
             after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
-            dates = (walk.history.changes[sha].committed_at, walk.history.changes[sha].authored_at)
-            told = self._trace([_Commit(parent, (), before, *dates), _Commit(sha, (parent,), after, *dates)])
-            edges = told.edges.filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
-            origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
-            if origins:
-                places = {row["node_id"]: Place(row["path"], parent, _key(row)) for row in origins}
-                events = told.events.filter(pl.col("node_id") == node_id)
-                return _Joint(edges, events, places)
+            born = _Commit(sha, (parent,), after, *dates)
+            if len(chosen) > 1 and (joint := self._joint([_Commit(parent, (), before, *dates), born], node_id)):
+                return joint
+            if len(parents) == 1 and (joint := self._taken_out(birth, parent, before, born, node_id)):
+                return joint
         return None
+
+    def _taken_out(
+        self, birth: Birth, parent: str, before: Mapping[str, _Blobs], born: _Commit, node_id: str
+    ) -> Joint | None:
+        earlier = real_parents(self._store, [parent]).get(parent, [])
+        if parent in self._shallow or len(earlier) != 1:
+            return None
+        changes = tree_changes(self._store, earlier[0], parent)
+        removed = {change.path: change for change in taken_out(self.contents, birth, changes)}
+        if not removed:
+            return None
+        held = {path: (None, removed[path].old_blob) for path in removed}
+        there = {path: blobs for path, blobs in before.items() if path not in removed} | held
+        gone = {path: (change.old_blob, change.new_blob) for path, change in removed.items()}
+        dates = (born.committed_at, born.authored_at)
+        first, second = _Commit(earlier[0], (), there, *dates), _Commit(parent, (earlier[0],), gone, *dates)
+        return self._joint([first, second, born], node_id)
+
+    def _joint(self, commits: Sequence[_Commit], node_id: str) -> Joint | None:
+        """What the first of these commits held and the version came from."""
+        told = self._trace(commits)
+        edges = same_element(told.edges).filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
+        origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
+        if not origins:
+            return None
+        places = {row["node_id"]: Place(row["path"], commits[0].sha, _key(row)) for row in origins}
+        is_removal = pl.col("node_id").is_in(list(places)) & (pl.col("event_type") == "removed")
+        events, removals = told.events.filter(pl.col("node_id") == node_id), told.events.filter(is_removal)
+        return Joint(edges, events, removals, places)
 
     # --- what the trace is given -------------------------------------------------------------------------------
 
@@ -229,15 +246,6 @@ class Asking:
         )
 
 
-@dataclass(frozen=True)
-class _Joint:
-    """What leads from a version that was new in its file to what it had been in others."""
-
-    edges: pl.DataFrame
-    events: pl.DataFrame
-    places: dict[str, Place]
-
-
 class TracedFile:
     """The rows of a trace of one file, and the ways among them that matter to one element."""
 
@@ -248,7 +256,9 @@ class TracedFile:
         self.keys = {str(row["node_id"]): _key(row) for row in nodes}
         shas = {str(row["node_id"]): row["sha"] for row in nodes}
         self.parents: dict[str, list[str]] = {}
-        for child, parent, edge_type in rows.edges.select("child_id", "parent_id", "edge_type").iter_rows():
+        for child, parent, edge_type in (
+            same_element(rows.edges).select("child_id", "parent_id", "edge_type").iter_rows()
+        ):
             if edge_type in FOLLOWED or (edge_type == JOINED and shas.get(child) in merges):
                 self.parents.setdefault(child, []).append(parent)
 
@@ -267,15 +277,6 @@ class TracedFile:
                 chain.add(node)
                 pending += self.parents.get(node, [])
         return chain
-
-
-def _joined(joint: _Joint, node_ids: dict[Place, str]) -> pl.DataFrame:
-    """The edges of a joint, led to the versions that stood in the other files."""
-    parents = {node_id: node_ids[place] for node_id, place in joint.places.items() if place in node_ids}
-    edges = joint.edges.filter(pl.col("parent_id").is_in(list(parents)))
-    edges = edges.with_columns(pl.col("parent_id").replace_strict(parents, return_dtype=pl.String))
-    ids = [content_id(*row) for row in edges.select("child_id", "parent_id", "edge_type").iter_rows()]
-    return edges.with_columns(pl.Series("edge_id", ids, dtype=pl.String))
 
 
 def _found(parsed: Parsed, place: Place) -> Found:

@@ -54,13 +54,29 @@ def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
     lost = {change: _lost(contents, change, lines) for change in others if change.old_blob}
     kept = {change: _shared(contents, change.old_blob, whole) for change in gone}
     rivals = {change: _shared(contents, change.new_blob, lines) for change in others if change.old_blob is None}
-    named = re.compile(rb"\b%s\b\s*\(" % re.escape(birth.found.name.encode()))
+    named = _named(birth)
     bearing = [change for change in others if _loses(contents, change, named)]
     chosen = _named_first(gone, birth.path, only=True)[:PER_KIND] + bearing[:PER_KIND]
     for shares in (kept if own.old_blob is None else {}, lost, rivals):
         best = sorted(shares, key=lambda change: (-shares[change], change.path))[:PER_KIND]
         chosen += [change for change in best if shares[change] >= MIN_SHARE]
     return list(dict.fromkeys(chosen))
+
+
+def taken_out(contents: Contents, birth: Birth, changes: list[TreeChange]) -> list[TreeChange]:
+    """Of the changes of the commit before, those that may have taken out what came back with this birth."""
+    language = language_of(birth.path)
+    older = [change for change in changes if change.old_blob and language_of(change.path) == language]
+    older = _named_first(older, birth.path)[:MAX_READ]
+    gone = [change for change in older if change.new_blob is None]
+    named = _named(birth)
+    if len(gone) > FEW:
+        gone = [change for change in gone if _loses(contents, change, named)][:FEW]
+    return gone or [change for change in older if _loses(contents, change, named)][:PER_KIND]
+
+
+def _named(birth: Birth) -> re.Pattern[bytes]:
+    return re.compile(rb"\b%s\b\s*\(" % re.escape(birth.found.name.encode()))
 
 
 def is_readable(path: str) -> bool:

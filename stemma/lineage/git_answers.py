@@ -20,9 +20,9 @@ from stemma.git.paths import shown, unescape
 from stemma.git.store import Store, open_store
 from stemma.ids import content_id
 from stemma.languages import grammar_of
-from stemma.lineage import asked
+from stemma.lineage import asked_joints
 from stemma.lineage.answers import ELEMENT, Answer, View
-from stemma.lineage.asked import Asking
+from stemma.lineage.asked import Asking, History
 from stemma.lineage.asked_contents import Found, Parsed
 from stemma.lineage.graph import EDGES, EVENTS, NODES, Graph
 from stemma.lineage.queries import MAX_DEPTH
@@ -52,7 +52,7 @@ def from_checkout(settings: Settings, place: Place, what: str, view: View, *, wh
     repo_id = content_id("repository", parse_location(str(place.root)).key)
     asking = Asking(store, Limits(settings.max_file_bytes, settings.parse_timeout_s), repo_id)
     found = _chosen(_definitions(asking, store, place, head), what, place)
-    told = asking.history(asked.Place(place.path, head, found.key))
+    told = asking.history(asked_joints.Place(place.path, head, found.key))
     graph = _graph(store, head, place, told)
     remark = (
         f"{why} Read from git just now: HEAD is {head[:10]}; {told.n_commits:,} commits of its files were looked at."
@@ -113,7 +113,7 @@ def _chosen(parsed: Parsed, what: str, place: Place) -> Found:
     return named[0]
 
 
-def _graph(store: Store, head: str, place: Place, told: asked.History) -> Graph:
+def _graph(store: Store, head: str, place: Place, told: History) -> Graph:
     shas = pl.concat([told.nodes["sha"], told.events["sha"]]).unique()
     order = history.in_order(store, head, None, Damage())
     positions = pl.DataFrame({"sha": order}).with_row_index("position").join(shas.to_frame(), on="sha", how="semi")

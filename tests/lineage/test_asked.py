@@ -11,8 +11,9 @@ import pytest
 from stemma.errors import NotFoundError
 from stemma.extract.extractor import Limits
 from stemma.git.store import open_store
-from stemma.lineage.asked import Asking, History, Place
+from stemma.lineage.asked import Asking, History
 from stemma.lineage.asked_contents import Key
+from stemma.lineage.asked_joints import Place
 from stemma.store.postgres import Database
 from tests.lineage.code import file, function
 from tests.repositories import GitRepository
@@ -141,3 +142,17 @@ def test_a_merge_takes_a_new_definition_of_an_old_name_for_the_branch_that_made_
     repository.commit("other", {"a.py": file(function("one"), function("two", "retry"))})
     repository.merge("side")
     assert told(history_of(repository, "a.py", "one")) == [(made, "introduced")]
+
+
+def test_what_one_commit_takes_out_and_the_next_puts_back_elsewhere_is_followed_through_both(
+    repository: GitRepository,
+) -> None:
+    first = repository.commit(files={"all.py": file(function("one"), function("two", "parse")), "b.py": "SIZE = 1\n"})
+    out = repository.commit(files={"all.py": None})
+    back = repository.commit(files={"some/first.py": function("one"), "some/second.py": function("two", "parse")})
+    assert set(told(history_of(repository, "some/first.py", "one"))) == {
+        (first, "introduced"),
+        (out, "removed"),
+        (back, "moved_across_files"),
+        (back, "revived"),
+    }
