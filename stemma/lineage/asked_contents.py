@@ -66,6 +66,11 @@ class Parsed:
     found: list[Found]
     columns: Extracted
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it has errors of syntax."""
+        return bool(self.columns.blobs["status"] == ["partial"])
+
     @cached_property
     def by_key(self) -> dict[Key, Found]:
         return {found.key: found for found in self.found}
@@ -147,8 +152,11 @@ class Contents:
             how="left",
             maintain_order="left",
         )
-        unread = [oid for oid, columns in zip(grammars, read, strict=True) if columns.blobs["status"] == ["skipped"]]
-        return FrameContents(rows, unread)
+        unread, partial = (
+            [oid for oid, columns in zip(grammars, read, strict=True) if columns.blobs["status"] == [status]]
+            for status in ("skipped", "partial")
+        )
+        return FrameContents(rows, unread, partial)
 
     def _read(self, oid: str) -> None:
         ahead = list(self._expected)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from stemma.git.path_history import PathHistory
 from stemma.languages import grammar_of
@@ -93,6 +94,7 @@ class Walk:
             return
         parents = self.history.changes[sha].parents
         guessed = [(parent, guess) for parent in parents if (guess := self._guess(sha, key, parent)) is not None]
+        guessed = guessed or self._behind_error(seen, key, parents)
         origins = self.known.get((sha, key), guessed)
         if len(origins) > 1:  # a merge took it as one side had it: that side first
             origins = sorted(origins, key=lambda origin: origin[1] != key or not self._is_same(key, text, origin[0]))
@@ -146,6 +148,23 @@ class Walk:
         old = self.parsed(parent)
         named = [other for other in old.found if other.key.qualified_name == key.qualified_name] if old else []
         return max(named, key=lambda other: _likeness(found, other)).key if named else None
+
+    def _behind_error(self, seen: _Seen, key: Key, parents: Sequence[str]) -> list[Version]:
+        """Where a content with errors of syntax hides the element: as it stood before that."""
+        changes = self.history.changes
+        if len(parents) != 1 or (parsed := self.parsed(parents[0])) is None or not parsed.is_partial:
+            return []
+        way, is_same = [parents[0]], True
+        while is_same and (before := changes[way[-1]].parents):  # through merges that took it as one side had it
+            blob = changes[way[-1]].new_blob
+            same = next((side for side in before if changes[side].new_blob == blob), None)
+            way.append(same or before[0])
+            is_same = same is not None
+        whole = self.parsed(way[-1])
+        if whole is None or whole.is_partial or key not in whole.by_key:
+            return []
+        seen.skipped |= dict(pairwise(way))
+        return [(way[-1], key)]
 
     def _steps(self, seen: _Seen) -> list[Step]:
         """The commits touched and those they stand on, with the contents in between joined into one change each."""

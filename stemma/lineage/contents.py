@@ -30,6 +30,9 @@ class Contents(Protocol):
     def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
         """Those of these contents that could not be read."""
 
+    def partial(self, blobs: Sequence[str]) -> Collection[str]:
+        """Those of these contents that could be read in parts only, for errors of syntax."""
+
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         """`OUTLINE` of every definition of these contents, in source order."""
 
@@ -53,16 +56,22 @@ class FrameContents:
         definitions: one row per definition of every content: the columns of `ELEMENT`, `TEXT`, signature, docstring and
             shingles.
         unreadable: contents that could not be read. A content in neither has no definitions.
+        partial: contents that have errors of syntax.
     """
 
-    def __init__(self, definitions: pl.DataFrame, unreadable: Collection[str] = ()) -> None:
+    def __init__(
+        self, definitions: pl.DataFrame, unreadable: Collection[str] = (), partial: Collection[str] = ()
+    ) -> None:
         self._definitions = definitions.sort("blob_oid", "ordinal")
         self._texts = definitions.select(TEXT).unique(["exact_hash", "language"], maintain_order=True)
         self._windows = definitions.select("pattern_id", "shingles").unique("pattern_id", maintain_order=True)
-        self._unreadable = set(unreadable)
+        self._unreadable, self._partial = set(unreadable), set(partial)
 
     def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
         return self._unreadable.intersection(blobs)
+
+    def partial(self, blobs: Sequence[str]) -> Collection[str]:
+        return self._partial.intersection(blobs)
 
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         wanted = pl.DataFrame({"blob_oid": blobs}, schema={"blob_oid": pl.String})

@@ -18,10 +18,22 @@ class Outline:
     """One file content: of each definition its place (kind, qualified name, duplicate index), its place together with
     its text, both as numbers, and the ordinal of what holds it."""
 
-    __slots__ = ("__weakref__", "_index", "_place_index", "blob", "keys", "parents", "places")
+    __slots__ = (
+        "__weakref__",
+        "_index",
+        "_place_index",
+        "blob",
+        "is_partial",
+        "keys",
+        "n_carried",
+        "parents",
+        "places",
+    )
 
     def __init__(self, blob: int, keys: list[int], places: list[int], parents: list[int | None]) -> None:
         self.blob, self.keys, self.places, self.parents = blob, keys, places, parents
+        self.is_partial = False  # it has errors of syntax
+        self.n_carried = 0  # so many of the last are not of this content, but were there before
         self._index: dict[int, int] | None = None
         self._place_index: dict[int, int] | None = None
 
@@ -36,6 +48,29 @@ class Outline:
         if self._place_index is None:
             self._place_index = {place: ordinal for ordinal, place in enumerate(self.places)}
         return self._place_index
+
+
+def up_to_the_error(old: Outline, new: Outline) -> Outline:
+    """What a content says that has errors of syntax where the one before had none.
+
+    Where the last definitions of the old content are not found, the error is taken to stand before them, and they to be
+    as they were: what is read behind an error may be cut off, or seem to stand in something else. The next content
+    tells what became of them.
+    """
+    if not new.is_partial or old.is_partial:
+        return new
+    last = max((at for at, place in enumerate(old.places) if place in new.place_index), default=-1)
+    if not 0 <= last < len(old.places) - 1:
+        return new
+    end = 1 + max(ordinal for ordinal, place in enumerate(new.places) if place in old.place_index)
+    kept = slice(last + 1, None)
+    n_kept = len(old.places) - last - 1
+    carried = Outline(
+        new.blob, new.keys[:end] + old.keys[kept], new.places[:end] + old.places[kept],
+        new.parents[:end] + [None] * n_kept,
+    )  # fmt: skip
+    carried.is_partial, carried.n_carried = True, n_kept
+    return carried
 
 
 NOTHING = Outline(-1, [], [], [])

@@ -18,7 +18,16 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 
 from stemma.lineage.changed import Changed
-from stemma.lineage.file_versions import ABSENT, NO_NODE, NOTHING, FileVersion, Nodes, Outline, State
+from stemma.lineage.file_versions import (
+    ABSENT,
+    NO_NODE,
+    NOTHING,
+    FileVersion,
+    Nodes,
+    Outline,
+    State,
+    up_to_the_error,
+)
 
 NO_BLOB = -1
 
@@ -89,6 +98,8 @@ class _Change:
     """One path changed by one commit, against its first parent (`old`) and the others (`sides`)."""
 
     def __init__(self, old: FileVersion, outline: Outline, sides: Sequence[FileVersion], made: Nodes) -> None:
+        same = next((side.outline for side in sides if side.is_there and side.outline.blob == outline.blob), None)
+        outline = same or up_to_the_error(old.outline, outline)
         self._old, self._outline, self._sides, self._all = old, outline, sides, made
         index = old.outline.index
         self._found = [index.get(key) for key in outline.keys]

@@ -21,7 +21,10 @@ class StoredContents:
         self._db = db
 
     def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
-        return set(self._ask(_UNREADABLE, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB))["blob_oid"].to_list())
+        return self._with_status(blobs, "skipped")
+
+    def partial(self, blobs: Sequence[str]) -> Collection[str]:
+        return self._with_status(blobs, "partial")
 
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         return self._ask(_OUTLINES, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB))
@@ -38,6 +41,10 @@ class StoredContents:
     def declared(self, wanted: pl.DataFrame) -> pl.DataFrame:
         return self._ask(_DECLARED, wanted.select("blob_oid", "ordinal"))
 
+    def _with_status(self, blobs: Sequence[str], status: str) -> set[str]:
+        found = self._ask(_STATUS, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB))
+        return set(found.filter(pl.col("status") == status)["blob_oid"].to_list())
+
     def _ask(self, query: str, wanted: pl.DataFrame, *, has_version: bool = True) -> pl.DataFrame:
         with self._db.transaction() as transaction, transaction.staged("asked_contents", wanted) as name:
             parameters = [EXTRACTOR_VERSION] if has_version else []
@@ -51,9 +58,9 @@ def _columns(names: Sequence[str], **places: str) -> str:
 _BLOB = pl.Schema({"blob_oid": pl.String()})
 _OF_BLOBS = "FROM stemma.snippets s JOIN {wanted} w USING (blob_oid) WHERE s.extractor_version = $1"
 _OF_SNIPPETS = "FROM stemma.snippets s JOIN {wanted} w USING (blob_oid, ordinal)"
-_UNREADABLE = (
-    "SELECT b.blob_oid FROM stemma.blobs b JOIN {wanted} w USING (blob_oid) "
-    "WHERE b.extractor_version = $1 AND b.status = 'skipped'"
+_STATUS = (
+    "SELECT b.blob_oid, b.status FROM stemma.blobs b JOIN {wanted} w USING (blob_oid) "
+    "WHERE b.extractor_version = $1 AND b.status IN ('skipped', 'partial')"
 )
 _OUTLINES = f"SELECT {_columns(OUTLINE)} {_OF_BLOBS}"
 _ELEMENTS = (

@@ -75,7 +75,9 @@ def _successors(row: Mapping[str, object], name: str, file: FileVersion, places:
     """What stands in the file under that name, in the same holder first; none where it is the element itself."""
     own = str(row["qualified_name"])
     holder = own.rpartition(".")[0]
-    found = [(ordinal, place) for ordinal, place in places.items() if place.rpartition(".")[2] == name and place != own]
+    n_read = len(file.nodes) - file.outline.n_carried
+    named = [each for each in places.items() if each[0] < n_read and each[1].rpartition(".")[2] == name]
+    found = [(ordinal, place) for ordinal, place in named if place != own]
     found.sort(key=lambda each: (each[1].rpartition(".")[0] != holder, each[0]))
     beside = [each for each in found if each[1].rpartition(".")[0] == holder]
     nodes = (file.nodes[ordinal] for ordinal, _ in beside or found)

@@ -152,6 +152,8 @@ class Tracer:
         key = pl.concat_str(place, *texts, separator="\0")
         rows = self._contents.outlines(list(read)).sort("blob_oid", "ordinal")
         rows = rows.select("blob_oid", "parent_ordinal", place=place.hash(), key=key.hash())
+        for name in self._contents.partial(list(read)):
+            read[name].is_partial = True
         for name, *row in rows.group_by("blob_oid", maintain_order=True).agg(pl.all()).iter_rows():
             parents, places, keys = row
             outline = read[name]

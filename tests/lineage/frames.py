@@ -85,4 +85,7 @@ def contents(history: Sequence[Made]) -> FrameContents:
         .join(said, on=["exact_hash", "language"])
         .join(forms.select("pattern_id", "is_trivial", "shingles"), on="pattern_id")
     )
-    return FrameContents(definitions)
+    partial = [
+        blob for blob, status in zip(read.blobs["blob_oid"], read.blobs["status"], strict=True) if status == "partial"
+    ]
+    return FrameContents(definitions, partial=partial)

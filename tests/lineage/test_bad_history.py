@@ -9,7 +9,7 @@ from pathlib import Path
 from stemma.config import Settings
 from stemma.git import registry
 from stemma.store.postgres import Database
-from tests.lineage.code import Row, everything, file, function
+from tests.lineage.code import Row, everything, file, function, told
 from tests.repositories import GitRepository
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d7a" * 16 + "\nsize 12345\n"
@@ -130,3 +130,20 @@ def test_ten_thousand_files_in_one_commit_and_their_move_are_traced_in_one_pass(
     told = "SELECT event_type, count(*) AS n FROM stemma.lineage_events WHERE repo_id = $1 GROUP BY 1 ORDER BY 1"
     assert dict(database.read(told, [repo_id]).rows()) == {"file_renamed": 10_000, "introduced": 10_000}
     assert time.process_time() - began < 60
+
+
+def test_what_stands_behind_an_error_of_syntax_is_as_it_was_until_the_file_is_whole_again(
+    database: Database, repository: GitRepository, bring_up: BringUp
+) -> None:
+    broken = "def broken(items):\n    return {'one': [1\n"
+    whole = broken.replace("[1", "[1]}")
+    parts = function("one"), function("two", "parse"), function("three", "retry")
+    repository.commit("first", {"a.py": file(parts[0], whole, *parts[1:])})
+    repository.commit("second", {"a.py": file(parts[0], broken, *parts[1:])})
+    repository.commit("third", {"a.py": file(parts[0], whole, parts[1])})
+    repo_id = bring_up(repository.path)
+    n_errors = database.read("SELECT count(*) FROM stemma.blobs WHERE status = 'partial'").item()
+    found = [row for row in told(database, repo_id) if row[0] != "first"]
+    assert n_errors == 1
+    assert ("third", "removed", "a.py:three") in found
+    assert {row[2] for row in found} <= {"a.py:broken", "a.py:three"}
