@@ -36,7 +36,7 @@ from stemma.embed.static import NAME, StaticEmbedder
 MINILM = "MiniLM-L6 int8"
 RESULTS = Path(__file__).parent / "results"
 FUSION = Path(__file__).parent.parent / "stemma/embed/fusion.json"
-GRID = (0.3, 0.6, 0.9, 1.2)
+GRID = (0.3, 0.45, 0.6, 0.75, 0.9, 1.2)
 TIE = 0.001
 """Means nearer than this are taken for equal, and the smaller weight for the better."""
 Scores = NDArray[np.float32]

@@ -15,8 +15,8 @@ from scipy import sparse
 
 from training.prepare import KINDS
 
-SHARES = {"text": 0.6, "name": 0.15, "same": 0.2, "self": 0.05}
-CODE = {"plain": 0.4, "local": 0.35, "all": 0.25}
+SHARES = {"text": 0.7, "name": 0.1, "same": 0.15, "self": 0.05}
+CODE = {"plain": 0.65, "local": 0.25, "all": 0.1}
 ONE_LANGUAGE = 0.7
 """Share of the batches of one language, whose candidates are harder to tell apart."""
 BLOCK = 16

@@ -6,6 +6,7 @@ How functions are found lives in `mine`; which pairs are drawn from them, in `pa
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from stemma.embed.features import Occurrences, Tokens
+from stemma.embed.base import stable_hash
+from stemma.embed.features import TOKEN, Occurrences, Tokens
 from stemma.embed.vocabulary import Vocabulary
 from stemma.words import split_identifier
 from training.masking import PREFIXES, mask
@@ -132,19 +134,30 @@ def together(*parts: sparse.csr_matrix) -> sparse.csr_matrix:
     return total.tocsr()
 
 
+def spell(vocabulary: Vocabulary, functions: pl.DataFrame) -> list[str]:
+    """The word of each row of words that is made of letters; '' for the rest, of which only the hash is known."""
+    tokens: set[str] = set()
+    for text in (*functions["code"], *functions["text"].drop_nulls()):
+        tokens.update(TOKEN.findall(text))
+    words = {word for token in tokens if token[0].isalpha() or token[0] == "_" for word in split_identifier(token)}
+    spelled = {stable_hash(word): word for word in words}
+    return [spelled.get(int(known), "") for known in vocabulary.words]
+
+
 def read_vocabulary(folder: Path) -> Vocabulary:
     with np.load(folder / "vocabulary.npz") as arrays:
         return Vocabulary(arrays["words"], arrays["pairs"], arrays["runs"], int(arrays["n_buckets"]))
 
 
 def prepare(folder: Path, n_workers: int = 2) -> None:
-    """Write what training reads: `train.parquet` without code, `vocabulary.npz`, and a matrix for each kind of text."""
+    """Write what training reads: `train.parquet` without code, the vocabulary and its words, a matrix for each text."""
     functions = split(folder)
     print(functions.group_by("language").agg(pl.len(), pl.col("text").count().alias("documented")), file=sys.stderr)
     sample = functions.filter(pl.int_range(pl.len()).over("package") < SAMPLE_OF_A_PACKAGE)
     vocabulary = choose_vocabulary(sample)
     hashes = {"words": vocabulary.words, "pairs": vocabulary.pairs, "runs": vocabulary.runs}
     np.savez(folder / "vocabulary.npz", n_buckets=np.array(vocabulary.n_buckets), **hashes)
+    (folder / "words.json").write_text(json.dumps(spell(vocabulary, sample)))
     parts = [(folder, functions.slice(start, CHUNK)) for start in range(0, len(functions), CHUNK)]
     made: dict[str, list[sparse.csr_matrix]] = {kind: [] for kind in KINDS}
     with ProcessPoolExecutor(n_workers, get_context("spawn")) as pool:  # Polars does not survive a fork

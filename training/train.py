@@ -1,7 +1,7 @@
 """The training itself: InfoNCE over batches of pairs, in NumPy and SciPy, and the artefact that comes of it.
 
-What a batch is lives in `pairs`. An embedding bag is a sparse matrix times the table of vectors; only the rows a
-batch touches are moved.
+What a batch is lives in `pairs`, what words mean before the first batch, in `teacher`. An embedding bag is a sparse
+matrix times the table of vectors; only the rows a batch touches are moved.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from stemma.embed.static import Model
 from stemma.embed.vocabulary import Vocabulary
 from training.pairs import Batch, Pairs
 from training.prepare import read_vocabulary
+from training.teacher import read_directions
 
 Floats = NDArray[np.float32]
-DIMENSIONS = 256
+DIMENSIONS = 384
 SIZE = 1_024
-TEMPERATURE = 0.05
-RATE = 0.03
+TEMPERATURE = 0.07
+RATE = 0.012
 DROPOUT = 0.15
 N_STEPS = 1_700
 BETA = 0.99
+PAIR_LENGTH = 0.3
+"""How long the vectors of pairs of words begin, beside those of words, which already say most of what a pair says."""
 SEED = 3
 
 
@@ -49,7 +52,7 @@ class Table:
 def train(folder: Path, n_steps: int = N_STEPS, seed: int = SEED) -> Path:
     """Train for so many batches, the rate falling to nothing in a straight line; write `static.npz`."""
     pairs = Pairs(folder, seed)
-    table = Table(first_vectors(pairs, seed))
+    table = Table(first_vectors(pairs, read_vocabulary(folder), read_directions(folder, DIMENSIONS), seed))
     random = np.random.default_rng(seed)
     hits: dict[str, list[float]] = {}
     for number in range(n_steps):
@@ -65,13 +68,21 @@ def train(folder: Path, n_steps: int = N_STEPS, seed: int = SEED) -> Path:
     return write(folder, read_vocabulary(folder), table.vectors)
 
 
-def first_vectors(pairs: Pairs, seed: int) -> Floats:
-    """Random directions, as long as the feature is telling: the cosine starts as that of TF-IDF."""
+def first_vectors(pairs: Pairs, vocabulary: Vocabulary, directions: Floats, seed: int) -> Floats:
+    """As long as the feature is telling; words where the teacher saw them, all else in random directions.
+
+    The cosine starts as that of TF-IDF in which words of one meaning are one in part.
+    """
     full = pairs.features["full"]
     shares = (1 + np.bincount(full.indices, minlength=full.shape[1])) / full.shape[0]
     random = np.random.default_rng(seed).standard_normal((full.shape[1], DIMENSIONS), np.float32)
     lengths = np.clip(-np.log(np.clip(shares, None, 1)), 0.2, 9) / np.sqrt(DIMENSIONS)
-    return (random * lengths[:, None]).astype(np.float32)
+    vectors = (random * lengths[:, None]).astype(np.float32)
+    n_words = len(vocabulary.words)
+    is_taught = np.flatnonzero(directions.any(1))
+    vectors[is_taught] = directions[is_taught] * np.linalg.norm(vectors[is_taught], axis=1, keepdims=True)
+    vectors[n_words : n_words + len(vocabulary.pairs)] *= np.float32(PAIR_LENGTH)
+    return vectors
 
 
 def step(table: Table, batch: Batch, rate: float, random: np.random.Generator) -> float:

@@ -18,7 +18,7 @@ from stemma.embed.base import Vectors, normalise
 from stemma.embed.features import Tokens
 from stemma.embed.vocabulary import Counted, Vocabulary
 
-NAME = "static-256-v1"
+NAME = "static-384-v2"
 BATCH = 1_000
 """Texts read at once: some 50 MB of features."""
 

@@ -12,7 +12,7 @@ from stemma.errors import ConfigError
 
 
 def test_the_built_in_embedder_needs_nothing() -> None:
-    assert open_embedder(Settings()).name == "static-256-v1"
+    assert open_embedder(Settings()).name == "static-384-v2"
 
 
 @pytest.mark.parametrize("name", ["nothing", "static:x", "lexical", "openai:", "fastembed"])

@@ -92,7 +92,7 @@ def test_only_live_patterns_that_are_not_trivial_get_a_vector_and_only_once(
         assert list(vectors.ids()) == [[content_id("parse")]]
         assert embed_patterns(database, vectors, EMBEDDER) == counts()
     noted = database.read("SELECT pattern_id, embedder, dimensions FROM stemma.embeddings").rows()
-    assert noted == [(content_id("parse"), "static-256-v1", 256)]
+    assert noted == [(content_id("parse"), "static-384-v2", 384)]
 
 
 def test_a_text_without_a_feature_is_noted_and_has_no_vector(database: Database, vectors: Vectors) -> None:
@@ -146,4 +146,4 @@ def test_a_changed_embedder_gets_vectors_and_rows_of_its_own(database: Database,
         assert embed_patterns(database, other, Other()) == counts(embedded=1)
         assert (static.count(), other.count()) == (1, 1)
     noted = database.read("SELECT embedder, dimensions FROM stemma.embeddings ORDER BY embedder").rows()
-    assert noted == [("other-2-v1", 2), ("static-256-v1", 256)]
+    assert noted == [("other-2-v1", 2), ("static-384-v2", 384)]

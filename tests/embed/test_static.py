@@ -66,7 +66,7 @@ def test_one_word_in_two_languages_is_one_word_of_structure() -> None:
 def test_a_text_without_a_feature_has_no_vector() -> None:
     vectors = StaticEmbedder().embed(["", "   ", "\n", "x"])
     assert present(vectors).tolist() == [False, False, False, True]
-    assert StaticEmbedder().embed([]).shape == (0, 256)
+    assert StaticEmbedder().embed([]).shape == (0, 384)
 
 
 def test_another_process_makes_the_same_bits() -> None:
@@ -116,5 +116,5 @@ def test_what_means_the_same_is_nearer_than_what_does_not() -> None:
 def test_the_artefact_fits_the_wheel_and_the_card_says_its_size() -> None:
     model = built_in()
     assert model.vectors.dtype == np.int8
-    assert model.vectors.shape == (model.vocabulary.n_rows, 256)
+    assert model.vectors.shape == (model.vocabulary.n_rows, 384)
     assert model.vectors.nbytes < 25_000_000
