@@ -169,3 +169,19 @@ def test_who_is_called_instead_says_more_than_the_likeness_of_something_in_anoth
     repo_id = bring_up(repository.path)
     assert ("renamed_from", "first", "a.py:merge_one", "a.py:merge_all") in second(derived(database, repo_id))
     assert ("introduced", "b.py:run") in second(told(database, repo_id))
+
+
+def test_a_method_that_is_pushed_down_leaves_its_place_to_what_stands_there(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def holding(name: str, *methods: str) -> str:
+        return f"class {name}:\n" + indented(file(*methods))
+
+    base = holding("Base", function("solve", "retry"), function("k", "parse"))
+    repository.commit("first", {"a.py": base})
+    left = holding("Base", function("solve", "longest"), function("k", "parse"))
+    below = holding("Below(Base)", function("solve", "retry", extra="items = list(items)"))
+    repository.commit("second", {"a.py": file(left, below)})
+    repo_id = bring_up(repository.path)
+    assert ("modified_from", "first", "a.py:Base.solve", "a.py:Base.solve") in second(derived(database, repo_id))
+    assert ("introduced", "a.py:Below.solve") in second(told(database, repo_id))
