@@ -148,7 +148,7 @@ INVARIANTS = (
         """
         SELECT e.edge_id FROM stemma.lineage_edges e LEFT JOIN stemma.lineage_nodes n ON n.node_id = e.child_id
         WHERE n.node_id IS NULL
-        UNION ALL
+        UNION
         SELECT e.edge_id FROM stemma.lineage_edges e LEFT JOIN stemma.lineage_nodes n ON n.node_id = e.parent_id
         WHERE n.node_id IS NULL
         """,

@@ -56,7 +56,8 @@ def name_parts(captures: dict[str, list[Node]], source: bytes, given: str | None
         return []
     if owner := captures.get("owner"):
         parts = [*(part for part in _chain(owner[0], source)[-1:] if _text(part) not in _NOT_OWNERS), *parts]
-    return [" ".join(bounded_name(part).split()) for part in parts if part] or [ANONYMOUS_NAME]
+    words = (" ".join(bounded_name(part).split()) for part in parts)
+    return [word for word in words if word] or [ANONYMOUS_NAME]  # a key may be a blank: `{" ": () => node}`
 
 
 def _written(nodes: list[Node], source: bytes) -> list[bytes]:

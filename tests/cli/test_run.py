@@ -86,5 +86,5 @@ def test_a_run_names_what_it_cannot_read_and_does_only_what_is_new(
     third = stemma("run", "--json")
     assert third.code == 0
     assert third.json["counts"]["contents_parsed"] == again.json["counts"]["contents_parsed"] + 1
-    timeline = stemma("lineage", "good.py:total_of_positives", "--json").json
-    assert [event["event_type"] for event in timeline] == ["created", "modified"]
+    timeline = stemma("lineage", "good.py:total_of_positives", "--json").json["timeline"]
+    assert [change["kinds"] for change in timeline] == [["introduced"], ["body_changed"]]

@@ -293,3 +293,8 @@ def test_tests_are_known_by_name_or_mark(language: str, text: str, is_test: bool
 def test_a_lambda_that_is_given_a_name_is_no_more_than_its_statement() -> None:
     text = "import a\n\nf = lambda b: b\n\ndef g():\n    h = lambda: 1\n    return h\n"
     assert places("python", text) == [("function", "f", 3, 3), ("function", "g", 5, 7), ("function", "g.h", 6, 6)]
+
+
+def test_a_function_under_a_blank_key_has_a_name_all_the_same() -> None:
+    found = snippets("javascript", 'const keys = { Enter: () => 1, " ": () => 2, "": () => 3 };\n')
+    assert [row["name"] for row in found] == ["Enter", "<anonymous>", "<anonymous>"]

@@ -93,7 +93,7 @@ def test_calls_and_imports_come_from_where_the_pattern_stands(database: Database
     }  # fmt: skip
     text = {
         "exact_hash": "h1", "token_hash": "t1", "language": "python", "extractor_version": "1", "parameters": [],
-        "modifiers": [], "calls": ["requests.get"], "defines": [], "complexity": 1,
+        "modifiers": [], "calls": ["requests.get"], "defines": [], "complexity": 1, "annotations": [], "raises": [],
     }  # fmt: skip
     blob = {
         "blob_oid": "b1", "extractor_version": "1", "language": "python", "n_bytes": 1, "n_lines": 1,
