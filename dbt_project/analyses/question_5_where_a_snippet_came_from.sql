@@ -47,8 +47,8 @@ select
     case
         when lineage.n_parents > 0 then array_to_string(lineage.parent_edge_types, ', ')
         when lineage.is_introduced then 'introduced'
+        else 'observed: ' || lineage.birth_unknown_reason
     end as how,
-    lineage.birth_unknown_reason,
     lineage.origin,
     lineage.is_live
 from relatives

@@ -138,7 +138,8 @@ def _show(answer: Answer, newest: list[str]) -> None:
         "matched_by",
         "confidence",
     )
-    show.frame(versions, as_json=False, title="Versions, and who wrote them")
+    known = [column.name for column in versions if column.null_count() < versions.height]
+    show.frame(versions.select(known), as_json=False, title="Versions, and who wrote them")
     spans = answer.spans.filter(pl.col("node_id").is_in(newest))
     lines = pl.format("{}-{}", "first_line", "last_line").alias("lines")
     told = spans.select(lines, "n_tokens", "origin", "agent", "model", "called_at", "source", "confidence")
