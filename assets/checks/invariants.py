@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from stemma.lineage.archive import UNEVEN
+from stemma.lineage.copy_tables import IS_BIRTH
 from stemma.lineage.cycles import cyclic_edges
+from stemma.lineage.graph import IS_DERIVATION
 from stemma.store.postgres import Database
 
 
@@ -157,13 +159,13 @@ INVARIANTS = (
         "children_come_after_parents",
         "lineage_edges",
         "Inside a repository no version derives from one of the same or a later commit, by order of the graph.",
-        """
+        f"""
         SELECT e.edge_id FROM stemma.lineage_edges e
         JOIN stemma.lineage_nodes c ON c.node_id = e.child_id JOIN stemma.lineage_nodes p ON p.node_id = e.parent_id
         JOIN stemma.commits cc ON cc.repo_id = c.repo_id AND cc.sha = c.sha
         JOIN stemma.commits pc ON pc.repo_id = p.repo_id AND pc.sha = p.sha
         WHERE c.repo_id = p.repo_id AND cc.position <= pc.position
-          AND e.edge_type NOT IN ('replaced_by', 'deprecated_by')
+          AND e.{IS_DERIVATION}
         """,
     ),
     Invariant(
@@ -193,7 +195,7 @@ INVARIANTS = (
         "every_element_is_born_once",
         "lineage_events",
         "A version either continues another of its repository or was born, and was born once.",
-        """
+        f"""
         WITH born AS (
             SELECT node_id, count(*) AS n FROM stemma.lineage_events
             WHERE event_type IN ('introduced', 'observed') GROUP BY node_id
@@ -205,9 +207,7 @@ INVARIANTS = (
         SELECT n.node_id, coalesce(b.n, 0) AS n_births FROM stemma.lineage_nodes n
         LEFT JOIN born b USING (node_id) LEFT JOIN continued c USING (node_id)
         WHERE b.n > 1 OR (b.n IS NOT NULL AND c.node_id IS NOT NULL)
-           OR (b.n IS NULL AND c.node_id IS NULL AND NOT EXISTS (
-               SELECT FROM stemma.lineage_edges e WHERE e.child_id = n.node_id
-               AND e.edge_type <> ALL (ARRAY['copied_from', 'forked_from', 'replaced_by', 'deprecated_by'])))
+           OR (b.n IS NULL AND c.node_id IS NULL AND {IS_BIRTH})
         """,
     ),
     Invariant(

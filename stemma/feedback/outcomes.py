@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from stemma.feedback.life_sql import stage_lives
-from stemma.ids import content_id
 from stemma.lineage import chain, history
+from stemma.row_ids import row_ids
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import outcomes
 
@@ -57,8 +57,7 @@ def _retire(transaction: Transaction, repo_id: str) -> int:
 
 
 def _write(transaction: Transaction, repo_id: str, rows: pl.DataFrame) -> int:
-    ids = [content_id(*row) for row in rows.select("node_id", "outcome").iter_rows()]
-    frame = rows.with_columns(repo_id=pl.lit(repo_id), outcome_id=pl.Series(ids, dtype=pl.String))
+    frame = rows.with_columns(repo_id=pl.lit(repo_id), outcome_id=row_ids(rows.select("node_id", "outcome")))
     return transaction.insert(outcomes, frame, "update")
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stemma.ids import content_id
 from stemma.lineage.asked_contents import Key
+from stemma.row_ids import row_ids
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Joint:
         stood = {node_id: node_ids[place] for node_id, place in self.places.items() if place in node_ids}
         rows = rows.filter(pl.col(end).is_in(list(stood)))
         rows = rows.with_columns(pl.col(end).replace_strict(stood, return_dtype=pl.String))
-        return rows.with_columns(
-            pl.Series(row_id, [content_id(*row) for row in rows.select(key).iter_rows()], dtype=pl.String)
-        )
+        return rows.with_columns(row_ids(rows.select(key)).alias(row_id))
 
 
 def same_element(edges: pl.DataFrame) -> pl.DataFrame:

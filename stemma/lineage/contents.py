@@ -5,11 +5,12 @@ Answers from frames in memory are here; those from the store are in `stored_cont
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
 
+SKIPPED, PARTIAL = "skipped", "partial"
 PLACE = ("kind", "qualified_name", "duplicate_index")
 OUTLINE = ("blob_oid", "ordinal", "parent_ordinal", *PLACE, "exact_hash", "loose_hash", "doc_hash")
 ELEMENT = (*OUTLINE, "name", "language", "pattern_id", "is_deprecated", "is_trivial", "n_tokens")
@@ -27,11 +28,9 @@ TEXT = (
 class Contents(Protocol):
     """Definitions by content; columns are named as in the tables `snippets`, `snippet_texts` and `patterns`."""
 
-    def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
-        """Those of these contents that could not be read."""
-
-    def partial(self, blobs: Sequence[str]) -> Collection[str]:
-        """Those of these contents that could be read in parts only, for errors of syntax."""
+    def flaws(self, blobs: Sequence[str]) -> Mapping[str, str]:
+        """Status of those of these contents that could not be read (`SKIPPED`), or in parts only, for errors of syntax
+        (`PARTIAL`)."""
 
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         """`OUTLINE` of every definition of these contents, in source order."""
@@ -65,13 +64,10 @@ class FrameContents:
         self._definitions = definitions.sort("blob_oid", "ordinal")
         self._texts = definitions.select(TEXT).unique(["exact_hash", "language"], maintain_order=True)
         self._windows = definitions.select("pattern_id", "shingles").unique("pattern_id", maintain_order=True)
-        self._unreadable, self._partial = set(unreadable), set(partial)
+        self._flaws = dict.fromkeys(partial, PARTIAL) | dict.fromkeys(unreadable, SKIPPED)
 
-    def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
-        return self._unreadable.intersection(blobs)
-
-    def partial(self, blobs: Sequence[str]) -> Collection[str]:
-        return self._partial.intersection(blobs)
+    def flaws(self, blobs: Sequence[str]) -> Mapping[str, str]:
+        return {blob: self._flaws[blob] for blob in blobs if blob in self._flaws}
 
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         wanted = pl.DataFrame({"blob_oid": blobs}, schema={"blob_oid": pl.String})

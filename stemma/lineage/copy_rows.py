@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from stemma.ids import content_id
 from stemma.lineage.copy_sources import UNDECIDED
+from stemma.row_ids import row_ids
 from stemma.store.postgres import Transaction
 from stemma.tables import lineage_edges, lineage_events
 
@@ -46,8 +46,7 @@ def evidence(*more: str) -> pl.Expr:
 
 
 def edge_ids(edges: pl.DataFrame) -> pl.Series:
-    rows = edges.select("child_id", "parent_id", "edge_type").iter_rows()
-    return pl.Series([content_id(*row) for row in rows], dtype=pl.String)
+    return row_ids(edges.select("child_id", "parent_id", "edge_type"))
 
 
 def write(transaction: Transaction, edges: pl.DataFrame) -> int:
@@ -70,8 +69,8 @@ def write(transaction: Transaction, edges: pl.DataFrame) -> int:
         event_type=event_type,
         detail=pl.struct(pl.col(column).alias(name) for name, column in source.items()).struct.json_encode(),
     )
-    ids = [content_id(*row) for row in events.select("node_id", "event_type", "sha").iter_rows()]
-    transaction.insert(lineage_events, events.with_columns(event_id=pl.Series(ids, dtype=pl.String)), "update")
+    ids = row_ids(events.select("node_id", "event_type", "sha"))
+    transaction.insert(lineage_events, events.with_columns(event_id=ids), "update")
     return n_edges
 
 

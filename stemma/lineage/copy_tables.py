@@ -10,12 +10,13 @@ from datetime import datetime
 import polars as pl
 
 from stemma.lineage.first_seen import SCHEMA, first_seen
+from stemma.lineage.graph import IS_DERIVATION
 from stemma.store.postgres import Transaction
 
 # A birth continues no version of its repository; what it was copied or forked from it does not continue.
 IS_BIRTH = (
-    "NOT EXISTS (SELECT FROM stemma.lineage_edges e WHERE e.child_id = n.node_id AND "
-    "e.edge_type <> ALL (ARRAY['copied_from', 'forked_from', 'replaced_by', 'deprecated_by']))"
+    "NOT EXISTS (SELECT FROM stemma.lineage_edges e WHERE e.child_id = n.node_id "
+    f"AND e.{IS_DERIVATION} AND e.edge_type <> ALL (ARRAY['copied_from', 'forked_from']))"
 )
 # Written out, for the planner to see that the partial index holds them.
 IS_COPY = "edge_type = ANY (ARRAY['copied_from', 'forked_from'])"
@@ -58,7 +59,7 @@ def stage_lent(transaction: Transaction) -> None:
 
 
 _LENT = (
-    """
+    f"""
     CREATE TEMPORARY TABLE lent ON COMMIT DROP AS
     WITH RECURSIVE places AS (
         SELECT DISTINCT repo_id, path FROM stemma.file_changes WHERE category = 'vendored'
@@ -66,8 +67,7 @@ _LENT = (
         SELECT n.node_id, n.repo_id FROM places p JOIN stemma.lineage_nodes n USING (repo_id, path)
         UNION
         SELECT c.node_id, d.repo_id FROM descended d
-        JOIN stemma.lineage_edges e ON e.parent_id = d.node_id
-            AND e.edge_type <> ALL (ARRAY['replaced_by', 'deprecated_by'])
+        JOIN stemma.lineage_edges e ON e.parent_id = d.node_id AND e.{IS_DERIVATION}
         JOIN stemma.lineage_nodes c ON c.node_id = e.child_id AND c.repo_id = d.repo_id
     ) SELECT node_id FROM descended
     """,

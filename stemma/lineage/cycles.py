@@ -11,17 +11,17 @@ import polars as pl
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
+from stemma.lineage.graph import IS_DERIVATION
 from stemma.store.postgres import Database
 
 SCHEMA = pl.Schema({"edge_id": pl.String(), "child_id": pl.String(), "parent_id": pl.String()})
 
-_IS_DERIVATION = "edge_type <> ALL (ARRAY['replaced_by', 'deprecated_by'])"
 # 64 bits are enough to tell a million versions apart, and a graph of numbers fits where one of texts does not. Two ids
 # of one number could only make a cycle that is none, once in ten million such graphs.
 _NUMBER = "hashtextextended({0}, 0)"
 _ENDS = (
     f"SELECT {_NUMBER.format('child_id')} AS child, {_NUMBER.format('parent_id')} AS parent "
-    f"FROM stemma.lineage_edges WHERE {_IS_DERIVATION}"
+    f"FROM stemma.lineage_edges WHERE {IS_DERIVATION}"
 )
 
 
@@ -44,5 +44,5 @@ def cyclic_edges(db: Database) -> pl.DataFrame:
         return transaction.read(
             f"SELECT e.edge_id, e.child_id, e.parent_id FROM stemma.lineage_edges e JOIN {name} c "
             f"ON c.child = {_NUMBER.format('e.child_id')} AND c.parent = {_NUMBER.format('e.parent_id')} "
-            f"WHERE e.{_IS_DERIVATION} ORDER BY 1"
+            f"WHERE e.{IS_DERIVATION} ORDER BY 1"
         )

@@ -71,6 +71,8 @@ WALKED = pl.Schema({"node_id": _TEXT, "depth": _WHOLE, "via": _TEXT, "edge_type"
 
 SUCCESSION = ("replaced_by", "deprecated_by")
 """Types of edge that name what took the place of a version, not what it came from."""
+IS_DERIVATION = "edge_type <> ALL (ARRAY['replaced_by', 'deprecated_by'])"
+"""The same for SQL; the walks of the migrations say it in their own words, for those never change."""
 SAME_ELEMENT = ("modified_from", "renamed_from", "moved_from", "merged_from", "derived_from")
 """Types of edge along which an element goes on, where they join no two; along the others another one begins."""
 IS_SAME_ELEMENT = pl.col("edge_type").is_in(SAME_ELEMENT) & ~pl.col("is_other_element")

@@ -52,7 +52,7 @@ def _scored(contents: Contents, pairs: pl.DataFrame, calibration: Calibration) -
     names, lists = (_edits(found[one], found[f"{one}_parent"]) for one in ("name", "_parameter_list"))
     found = found.with_columns(
         like_name=names,
-        like_words=_jaccard("_words", "_words_parent"),
+        like_words=jaccard("_words", "_words_parent"),
         like_parameters=pl.when(has_list).then(lists),
         like_return_type=_same("_return_type"),
         like_neighbours=pl.mean_horizontal(_same("before"), _same("after")),
@@ -110,7 +110,8 @@ def _said(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
     return found.select("exact_hash", "language", "parameter_list", "return_type", words=words)
 
 
-def _jaccard(one: str, other: str) -> pl.Expr:
+def jaccard(one: str, other: str) -> pl.Expr:
+    """Of two columns of lists without repetition; null where both are empty."""
     n_shared = pl.col(one).list.set_intersection(other).list.len()
     n_either = pl.col(one).list.len() + pl.col(other).list.len() - n_shared
     return pl.when(n_either > 0).then(n_shared / n_either).cast(pl.Float32)

@@ -18,6 +18,7 @@ from stemma.lineage import copy_rows
 from stemma.lineage.copy_sources import direction
 from stemma.lineage.copy_tables import IS_BIRTH, IS_COPY
 from stemma.lineage.graph import SAME_ELEMENT
+from stemma.lineage.likeness import jaccard
 from stemma.store.postgres import Transaction
 
 LEAST = 0.3  # of their 5-token windows; chosen, not learned: what has less in common is as often written twice
@@ -238,7 +239,5 @@ def _alike(transaction: Transaction, pairs: pl.DataFrame) -> pl.DataFrame:
     both = pairs.join(shingles, on="pattern_id").join(
         shingles, left_on="pattern_id_parent", right_on="pattern_id", suffix="_parent"
     )
-    n_shared = pl.col("shingles").list.set_intersection("shingles_parent").list.len()
-    n_either = pl.col("shingles").list.len() + pl.col("shingles_parent").list.len() - n_shared
-    weighed = both.with_columns(weight=(n_shared / n_either).cast(pl.Float32)).drop("shingles", "shingles_parent")
-    return weighed.filter(pl.col("weight").is_finite(), pl.col("weight") >= LEAST)
+    weighed = both.with_columns(weight=jaccard("shingles", "shingles_parent")).drop("shingles", "shingles_parent")
+    return weighed.filter(pl.col("weight") >= LEAST)

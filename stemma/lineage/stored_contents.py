@@ -5,12 +5,12 @@ What is asked, and by whom, is said in `contents`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from stemma.languages import EXTRACTOR_VERSION
-from stemma.lineage.contents import ELEMENT, OUTLINE, TEXT
+from stemma.lineage.contents import ELEMENT, OUTLINE, PARTIAL, SKIPPED, TEXT
 from stemma.store.postgres import Database
 
 
@@ -20,11 +20,8 @@ class StoredContents:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def unreadable(self, blobs: Sequence[str]) -> Collection[str]:
-        return self._with_status(blobs, "skipped")
-
-    def partial(self, blobs: Sequence[str]) -> Collection[str]:
-        return self._with_status(blobs, "partial")
+    def flaws(self, blobs: Sequence[str]) -> Mapping[str, str]:
+        return dict(self._ask(_FLAWS, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB)).iter_rows())
 
     def outlines(self, blobs: Sequence[str]) -> pl.DataFrame:
         return self._ask(_OUTLINES, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB))
@@ -41,10 +38,6 @@ class StoredContents:
     def declared(self, wanted: pl.DataFrame) -> pl.DataFrame:
         return self._ask(_DECLARED, wanted.select("blob_oid", "ordinal"))
 
-    def _with_status(self, blobs: Sequence[str], status: str) -> set[str]:
-        found = self._ask(_STATUS, pl.DataFrame({"blob_oid": blobs}, schema=_BLOB))
-        return set(found.filter(pl.col("status") == status)["blob_oid"].to_list())
-
     def _ask(self, query: str, wanted: pl.DataFrame, *, has_version: bool = True) -> pl.DataFrame:
         with self._db.transaction() as transaction, transaction.staged("asked_contents", wanted) as name:
             parameters = [EXTRACTOR_VERSION] if has_version else []
@@ -58,9 +51,9 @@ def _columns(names: Sequence[str], **places: str) -> str:
 _BLOB = pl.Schema({"blob_oid": pl.String()})
 _OF_BLOBS = "FROM stemma.snippets s JOIN {wanted} w USING (blob_oid) WHERE s.extractor_version = $1"
 _OF_SNIPPETS = "FROM stemma.snippets s JOIN {wanted} w USING (blob_oid, ordinal)"
-_STATUS = (
+_FLAWS = (
     "SELECT b.blob_oid, b.status FROM stemma.blobs b JOIN {wanted} w USING (blob_oid) "
-    "WHERE b.extractor_version = $1 AND b.status IN ('skipped', 'partial')"
+    f"WHERE b.extractor_version = $1 AND b.status IN ('{SKIPPED}', '{PARTIAL}')"
 )
 _OUTLINES = f"SELECT {_columns(OUTLINE)} {_OF_BLOBS}"
 _ELEMENTS = (

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import polars as pl
 import sqlalchemy as sa
 
-from stemma.ids import content_id
 from stemma.lineage import kinds, likeness, pairing, parts, succession
 from stemma.lineage.assignment import pair, pair_by_text
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
 from stemma.lineage.contents import TYPES, Contents
 from stemma.lineage.file_versions import NO_NODE
+from stemma.row_ids import row_ids
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
 
 SIDES = 1 << 16  # more parents than any commit has: a problem is commit * SIDES + side
@@ -41,11 +41,6 @@ class Traced:
     events: pl.DataFrame
     landings: pl.DataFrame
     last_position: int
-
-
-def row_ids(rows: pl.DataFrame) -> pl.Series:
-    """`content_id` of each row. About 5 s per million, where rows pass through Python."""
-    return pl.Series([content_id(*row) for row in rows.iter_rows()], dtype=pl.String)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ import polars as pl
 
 from stemma.lineage.calibration import Calibration, calibration
 from stemma.lineage.changed import BEGUN, ENDED, LANDED, MOVED, Changed, frame
-from stemma.lineage.contents import PLACE, Contents, FrameContents
+from stemma.lineage.contents import PARTIAL, PLACE, SKIPPED, Contents, FrameContents
 from stemma.lineage.file_versions import NO_NODE, Outline
 from stemma.lineage.states import NO_BLOB, States
-from stemma.lineage.told import Batch, Leftovers, Traced, row_ids
+from stemma.lineage.told import Batch, Leftovers, Traced
+from stemma.row_ids import row_ids
 
 __all__ = ["FrameContents", "Traced", "Tracer", "trace"]
 
@@ -145,15 +146,15 @@ class Tracer:
         """Outlines of these contents; those that cannot be read are left out."""
         found = {blob: outline for blob in blobs if (outline := self._outlines.get(blob)) is not None}
         missing = [self._blob_names[blob] for blob in sorted(blobs - found.keys())]
-        unreadable = set(self._contents.unreadable(missing))
-        read = {name: Outline(self._blobs[name], [], [], []) for name in missing if name not in unreadable}
+        flaws = self._contents.flaws(missing)
+        read = {name: Outline(self._blobs[name], [], [], []) for name in missing if flaws.get(name) != SKIPPED}
         place = pl.concat_str(*PLACE, separator="\0")
         texts = ("exact_hash", pl.col("loose_hash").fill_null(""), pl.col("doc_hash").fill_null(""))
         key = pl.concat_str(place, *texts, separator="\0")
         rows = self._contents.outlines(list(read)).sort("blob_oid", "ordinal")
         rows = rows.select("blob_oid", "parent_ordinal", place=place.hash(), key=key.hash())
-        for name in self._contents.partial(list(read)):
-            read[name].is_partial = True
+        for name, outline in read.items():
+            outline.is_partial = flaws.get(name) == PARTIAL
         for name, *row in rows.group_by("blob_oid", maintain_order=True).agg(pl.all()).iter_rows():
             parents, places, keys = row
             outline = read[name]
