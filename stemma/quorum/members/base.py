@@ -1,8 +1,9 @@
-"""What a quorum member is: a batch of patterns in, one vote each out. The members themselves are one module each
-beside this one; how a batch is asked, and asked again in halves, lives in `stemma.quorum.ask`.
+"""What a quorum member is: a batch of texts in, one vote each out. The members themselves are one module each beside
+this one; how a batch is asked, and asked again in halves, lives in `stemma.quorum.ask`.
 
 To add a member: write a module with a class that satisfies `Member`, and name it in `members.open_members`.
-Its vote is decided by published rules, and it abstains where it cannot know.
+Its vote is decided by published rules, and it abstains where it cannot know. What a vote is worth is learned, in
+`stemma.quorum.calibration`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,45 @@ from stemma.ids import content_id
 from stemma.quorum.process import Limits, NoAnswerError
 
 Severity = Literal["low", "medium", "high"]
-Family = Literal["structure", "correctness", "security", "dead code"]
+Family = Literal[
+    "structure", "correctness", "security", "dead code", "documentation", "tests", "history", "compliance", "judges"
+]
 
+FILES = "files"
+"""Folder, in the one a member is given, of the whole files that the texts of its batch stand in."""
+
+# One row per text: a definition, as it stands in one file. `unit` numbers them from 0; `path` is the file's in its
+# repository, and `file` its name below FILES, made of its content's id and the language's ending; lines count from 1.
 BATCH = pl.Schema(
-    {"pattern_id": pl.String, "language": pl.String, "kind": pl.String, "name": pl.String, "code": pl.String}
+    {
+        "unit": pl.Int32,
+        "pattern_id": pl.String,
+        "exact_hash": pl.String,
+        "language": pl.String,
+        "kind": pl.String,
+        "name": pl.String,
+        "qualified_name": pl.String,
+        "path": pl.String,
+        "file": pl.String,
+        "start_line": pl.Int32,
+        "end_line": pl.Int32,
+        "code": pl.String,
+    }
 )
-VOTES = pl.Schema({"pattern_id": pl.String, "vote": pl.String, "reason": pl.String, "findings": pl.String})
+VOTES = pl.Schema(
+    {
+        "unit": pl.Int32,
+        "vote": pl.String,
+        "probability": pl.Float64,
+        "reason": pl.String,
+        "findings": pl.String,
+        "cost": pl.Float64,
+    }
+)
 
 
 class Finding(TypedDict):
-    """One thing a member saw; `line` counts from 1 in the pattern's own code."""
+    """One thing a member saw; `line` counts from 1 in the text itself, not in its file."""
 
     rule: str
     severity: Severity
@@ -52,12 +82,13 @@ class Member(Protocol):
 
     @property
     def languages(self) -> frozenset[str]:
-        """Languages it reads; on patterns in others it abstains without being asked."""
+        """Languages it reads; on texts in others it abstains without being asked."""
         ...
 
     @property
-    def weight(self) -> float:
-        """What its vote counts in the verdict, relative to the others."""
+    def is_lasting(self) -> bool:
+        """Whether the same version says the same of the same text for ever. If not, as of what a text's history says,
+        it is asked about every text in every run, so it must be cheap."""
         ...
 
     def version(self) -> str:
@@ -69,7 +100,8 @@ class Member(Protocol):
         ...
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        """Vote on a batch (schema `BATCH`, languages its own), using the empty `folder`; returns schema `VOTES`.
+        """Vote on a batch (schema `BATCH`, languages its own), using `folder`, in which there is `FILES` and nothing
+        else; returns schema `VOTES`.
 
         Raises:
             NoAnswerError: nothing usable came back; none of the batch has a vote.
