@@ -1,21 +1,18 @@
 """Clones as SARIF 2.1.0 (OASIS, 2020), the form in which code hosts and editors take the findings of an analysis.
 
-How clones are found lives in `clones`; what is printed for people and as plain JSON, in `stemma.cli.copies`.
+How clones are found lives in `clones`; what every log has, in `stemma.sarif`; what is printed for people and as plain
+JSON, in `stemma.cli.clones`.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
-from urllib.parse import quote
 
 import polars as pl
 
-from stemma.git.paths import unescape
+from stemma import sarif
 from stemma.match.clones import SEMANTIC, TYPE_1, TYPE_2, TYPE_3, Clones
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-ROOT = "%SRCROOT%"  # the name code hosts give to the top of the checkout
 FINGERPRINT = "stemmaCloneClass/v1"
 RELATED = 100
 """Places told beside a finding's own; hosts refuse files with more than a few hundred."""
@@ -40,45 +37,23 @@ def to_sarif(clones: Clones) -> dict[str, Any]:
     """
     members = {key: rows for (key,), rows in clones.members.partition_by("class_id", as_dict=True).items()}
     rules = list(_RULES)
-    return {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "Stemma",
-                        "semanticVersion": version("codestemma"),
-                        "rules": [_rule(name) for name in rules],
-                    }
-                },
-                "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {ROOT: {"description": {"text": "The top of the checkout."}}},
-                "invocations": [
-                    {
-                        "executionSuccessful": True,
-                        "toolExecutionNotifications": [_notification(row) for row in clones.problems.to_dicts()],
-                    }
-                ],
-                "results": [
-                    _result(row, members[row["class_id"]], rules.index(row["clone_type"]))
-                    for row in clones.classes.iter_rows(named=True)
-                ],
-            }
+    return sarif.log(
+        [_rule(name) for name in rules],
+        [
+            _result(row, members[row["class_id"]], rules.index(row["clone_type"]))
+            for row in clones.classes.iter_rows(named=True)
         ],
-    }
+        [
+            sarif.notification(f"Not read whole: {row['reason']}.", path=row["path"])
+            for row in clones.problems.to_dicts()
+        ],
+    )
 
 
 def _rule(clone_type: str) -> dict[str, Any]:
     name, short, full = _RULES[clone_type]
-    return {
-        "id": f"stemma/{clone_type}",
-        "name": name,
-        "shortDescription": {"text": f"{short}."},
-        "fullDescription": {"text": full},
-        "help": {"text": _HELP},
-        "defaultConfiguration": {"level": "note" if clone_type == SEMANTIC else "warning"},
-    }
+    level = "note" if clone_type == SEMANTIC else "warning"
+    return sarif.rule(f"stemma/{clone_type}", name, f"{short}.", full, help_text=_HELP, level=level)
 
 
 def _result(row: dict[str, Any], members: pl.DataFrame, rule: int) -> dict[str, Any]:
@@ -88,7 +63,7 @@ def _result(row: dict[str, Any], members: pl.DataFrame, rule: int) -> dict[str, 
     told = ", ".join(f"[{_where(place)}]({number})" for number, place in enumerate(others[:2], 1))
     more = f" and {len(others) - 2} more" if len(others) > 2 else ""
     alike = "" if row["similarity"] is None else f", {row['similarity']:.0%} alike"
-    text = f"`{_plain(own['qualified_name'])}` is a {row['clone_type']} clone{alike}: see {told}{more}."
+    text = f"`{sarif.plain(own['qualified_name'])}` is a {row['clone_type']} clone{alike}: see {told}{more}."
     return {
         "ruleId": f"stemma/{row['clone_type']}",
         "ruleIndex": rule,
@@ -96,7 +71,7 @@ def _result(row: dict[str, Any], members: pl.DataFrame, rule: int) -> dict[str, 
         "message": {"text": text},
         "locations": [_location(own)],
         "relatedLocations": [
-            {"id": number, **_location(place), "message": {"text": f"Copy: {_plain(place['qualified_name'])}"}}
+            {"id": number, **_location(place), "message": {"text": f"Copy: {sarif.plain(place['qualified_name'])}"}}
             for number, place in enumerate(others[:RELATED], 1)
         ],
         "partialFingerprints": {FINGERPRINT: row["class_id"]},
@@ -112,34 +87,13 @@ def _result(row: dict[str, Any], members: pl.DataFrame, rule: int) -> dict[str, 
 def _location(place: dict[str, Any]) -> dict[str, Any]:
     kind = _KINDS.get(place["kind"], "type")
     return {
-        "physicalLocation": {
-            "artifactLocation": _artifact(place["path"]),
-            "region": {"startLine": place["start_line"], "endLine": place["end_line"]},
-        },
+        "physicalLocation": sarif.place(place["path"], place["start_line"], place["end_line"]),
         "logicalLocations": [{"fullyQualifiedName": place["qualified_name"], "kind": kind}],
     }
 
 
-_LINKS = str.maketrans("[]`\\", "()'/")
 _KINDS = {"function": "function", "method": "member", "constructor": "member", "closure": "function"}
 
 
-def _artifact(path: str) -> dict[str, str]:
-    return {"uri": quote(unescape(path)), "uriBaseId": ROOT}
-
-
-def _notification(problem: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "level": "warning",
-        "message": {"text": f"Not read whole: {problem['reason']}."},
-        "locations": [{"physicalLocation": {"artifactLocation": _artifact(problem["path"])}}],
-    }
-
-
 def _where(place: dict[str, Any]) -> str:
-    return _plain(f"{place['path']}:{place['start_line']}")
-
-
-def _plain(text: str) -> str:
-    """Without what SARIF's messages take for a link (3.11.6), and on one line."""
-    return " ".join(text.translate(_LINKS).split())
+    return sarif.plain(f"{place['path']}:{place['start_line']}")

@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from stemma.match.clones import Clones
-from stemma.match.sarif import FINGERPRINT, ROOT, to_sarif
+from stemma.match.sarif import FINGERPRINT, to_sarif
+from stemma.sarif import ROOT
 
 TYPES = ["type-1", "type-2", "type-3", "semantic"]
 
