@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from stemma.errors import ConfigError
+from stemma.gate_settings import GatesSettings
 
 COMPONENTS = ("structural", "fingerprint", "lexical", "semantic")
 """Of the score of a match; what each is, is said in `match.scores`."""
@@ -42,7 +43,9 @@ def find_config_file(start: Path | None = None) -> Path | None:
 class Settings(BaseSettings):
     """All of Stemma's settings. Every field is `STEMMA_<FIELD>` in the environment and `<field>` in `stemma.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix="STEMMA_", env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STEMMA_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("stemma"),
@@ -94,6 +97,10 @@ class Settings(BaseSettings):
     archive_after_days: int = Field(
         default=90, ge=0, description="Events of lineage older than this many days are archived, by whole months."
     )
+    gates: GatesSettings = Field(
+        default=GatesSettings(),
+        description="The quality gates, a table each: `[gates.coverage]`, `STEMMA_GATES__COVERAGE__REPORT`.",
+    )
 
     @field_validator("data_dir")
     @classmethod
@@ -138,7 +145,7 @@ def load_settings(**overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
             f"The setting '{name}' cannot be used: {first['msg']}.",
-            f"Mend STEMMA_{name.upper()} in the environment or '{name}' in {CONFIG_FILE}.",
+            f"Mend STEMMA_{name.upper().replace('.', '__')} in the environment or '{name}' in {CONFIG_FILE}.",
         ) from error
     except ValueError as error:  # TOML that does not parse
         raise ConfigError(f"{find_config_file()} is not valid TOML: {error}.", "Mend the file.") from error
