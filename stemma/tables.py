@@ -524,6 +524,28 @@ sitting_members = Table(
     comment="One row per member at one sitting: how it voted, how often it was right, what it was worth.",
 )
 
+reports = Table(
+    "reports",
+    metadata,
+    _required("report_id", Text, "Hash of what it says, its time left out"),
+    _required("created_at", Timestamp, "When it was made"),
+    _required("kind", Text, "What was judged: repository, folder or all"),
+    _required("name", Text, "Name of the repository, path of the folder, or all repositories"),
+    _optional(
+        "repo_id",
+        Text,
+        "Repository; null when it is none, or all of them",
+        ForeignKey("repositories.repo_id", ondelete="CASCADE"),
+    ),
+    _optional("sha", Text, "Commit or snapshot that was judged; null when there is none, or several"),
+    _optional("branch", Text, "Branch that stood at it; null when not known"),
+    _required("metrics", JSONB, "Figures to follow over time, by name; null where unknown"),
+    _required("content", JSONB, "The report, as stemma.quorum.reports.model reads it"),
+    PrimaryKeyConstraint("report_id"),
+    Index(None, "repo_id", "created_at"),
+    comment="One row per report on what the quorum judged that was saved; the same report is saved once.",
+)
+
 # --- lineage ---------------------------------------------------------------------------------------------------
 
 lineage_nodes = Table(

@@ -37,10 +37,11 @@ def upgrade() -> None:
     op.drop_table("votes", schema=SCHEMA)
     for create in (_create_votes, _create_verdicts, _create_labels, _create_sittings, _create_sitting_members):
         create()
+    _create_reports()
 
 
 def downgrade() -> None:
-    for table in ("sitting_members", "sittings", "labels", "verdicts", "votes"):
+    for table in ("reports", "sitting_members", "sittings", "labels", "verdicts", "votes"):
         op.drop_table(table, schema=SCHEMA)
     _create_former()
 
@@ -222,6 +223,32 @@ def _create_sitting_members() -> None:
         ),
         sa.PrimaryKeyConstraint("sitting_id", "member", "member_version", name="sitting_members_pkey"),
     )
+
+
+def _create_reports() -> None:
+    _create(
+        "reports",
+        "One row per report on what the quorum judged that was saved; the same report is saved once.",
+        _column("report_id", sa.Text, "Hash of what it says, its time left out"),
+        _column("created_at", Timestamp, "When it was made"),
+        _column("kind", sa.Text, "What was judged: repository, folder or all"),
+        _column("name", sa.Text, "Name of the repository, path of the folder, or all repositories"),
+        _column("repo_id", sa.Text, "Repository; null when it is none, or all of them", is_nullable=True),
+        _column(
+            "sha",
+            sa.Text,
+            "Commit or snapshot that was judged; null when there is none, or several",
+            is_nullable=True,
+        ),
+        _column("branch", sa.Text, "Branch that stood at it; null when not known", is_nullable=True),
+        _column("metrics", JSONB, "Figures to follow over time, by name; null where unknown"),
+        _column("content", JSONB, "The report, as stemma.quorum.reports.model reads it"),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], [f"{SCHEMA}.repositories.repo_id"], name="reports_repo_id_fkey", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("report_id", name="reports_pkey"),
+    )
+    op.create_index("reports_repo_id_created_at_idx", "reports", ["repo_id", "created_at"], schema=SCHEMA)
 
 
 def _create_former() -> None:
