@@ -25,6 +25,7 @@ COMMANDS = {
     "up": "up",
     "similar": "copies",
     "clones": "clones",
+    "gates": "gates",
     "families": "ask",
     "diff-family": "family",
     "lineage": "lineage",

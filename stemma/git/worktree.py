@@ -12,6 +12,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def read_file(root: Path | str, path: str, max_bytes: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a regular file")
         return file.read(max_bytes + 1)
+
+
+def read_mtimes(root: Path, files: Iterable[str]) -> Iterator[float]:
+    """When each of the files was last written, in seconds of Unix time; those that are gone are left out."""
+    above = os.fsencode(root) + b"/"
+    for path in files:
+        with suppress(OSError):
+            yield os.lstat(above + paths.unescape(path)).st_mtime
 
 
 def _listed(root: Path, *which: str) -> Iterator[bytes]:
