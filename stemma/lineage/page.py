@@ -18,9 +18,10 @@ import polars as pl
 
 from stemma.lineage.answers import Answer
 from stemma.lineage.drawing import Layout, lay_out, nearest
-from stemma.lineage.export.labels import edge_types, kinds_of, readable, told
+from stemma.lineage.export.labels import edge_types, kinds_of, told
 from stemma.lineage.graph import SUCCESSION, Graph
 from stemma.lineage.timeline import KINDS, timeline, told_change
+from stemma.readable import readable
 
 MAX_DRAWN = 400
 MAX_ROWS = 1_000

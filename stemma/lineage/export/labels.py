@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,17 +9,7 @@ import polars as pl
 
 from stemma.lineage.graph import Graph
 from stemma.lineage.timeline import KINDS
-
-MAX_CHARS = 120
-# Control characters, and those that turn the direction of writing round (CVE-2021-42574): in a picture, as on a
-# terminal, they would let code read as what it is not.
-_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def readable(text: str | None, max_chars: int = MAX_CHARS) -> str:
-    """Text of a repository on one line, cut, without what cannot be seen; nothing of it is quoted yet."""
-    plain = _UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", (text or "").replace("\n", " ").replace("\t", " "))
-    return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
+from stemma.readable import readable
 
 
 def kinds_of(graph: Graph) -> dict[str, list[str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stemma.lineage.export.labels import edge_types, kinds_of, lines_of, readable
+from stemma.lineage.export.labels import edge_types, kinds_of, lines_of
 from stemma.lineage.graph import SUCCESSION, Graph
+from stemma.readable import readable
 
 # Whatever is no letter, digit or harmless sign is written as its code, which Mermaid turns back into the character
 # after parsing: neither its own grammar nor the HTML that its labels are meets any of it.
