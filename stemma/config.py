@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from stemma.errors import ConfigError
 from stemma.gate_settings import GatesSettings
+from stemma.judge_settings import JudgeBudget, JudgeSettings
 
 COMPONENTS = ("structural", "fingerprint", "lexical", "semantic")
 """Of the score of a match; what each is, is said in `match.scores`."""
@@ -93,6 +96,13 @@ class Settings(BaseSettings):
     member_timeout_s: float = Field(
         default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
     )
+    judges: tuple[JudgeSettings, ...] = Field(
+        default=(),
+        description="LLM judges, a table each: `[[judges]]`. None by default; texts in doubt are sent there.",
+    )
+    judge_budget: JudgeBudget = Field(
+        default=JudgeBudget(), description="What the judges may use in a day: `[judge_budget]`."
+    )
 
     archive_after_days: int = Field(
         default=90, ge=0, description="Events of lineage older than this many days are archived, by whole months."
@@ -106,6 +116,13 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("judges")
+    @classmethod
+    def _name_apart(cls, value: tuple[JudgeSettings, ...]) -> tuple[JudgeSettings, ...]:
+        if len({judge.name for judge in value}) < len(value):
+            raise ValueError("two judges have one name")
+        return value
 
     @field_validator("match_weights")
     @classmethod
@@ -143,10 +160,14 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
+        # The environment holds a list as one JSON value.
+        variable = "__".join(takewhile(lambda part: not part.isdigit(), name.upper().split(".")))
         raise ConfigError(
             f"The setting '{name}' cannot be used: {first['msg']}.",
-            f"Mend STEMMA_{name.upper().replace('.', '__')} in the environment or '{name}' in {CONFIG_FILE}.",
+            f"Mend STEMMA_{variable} in the environment or '{name}' in {CONFIG_FILE}.",
         ) from error
+    except SettingsError as error:  # of the environment, what should be JSON and is not; it quotes no value
+        raise ConfigError(f"The environment cannot be read: {error}.", "Set that variable to JSON.") from None
     except ValueError as error:  # TOML that does not parse
         raise ConfigError(f"{find_config_file()} is not valid TOML: {error}.", "Mend the file.") from error
 
