@@ -546,6 +546,27 @@ reports = Table(
     comment="One row per report on what the quorum judged that was saved; the same report is saved once.",
 )
 
+judge_requests = Table(
+    "judge_requests",
+    metadata,
+    _required("request_id", Text, "Random"),
+    _required("asked_at", Timestamp, "When it was about to be sent; its day, in UTC, is the one it is counted in"),
+    _required("judge", Text, "LLM judge that was asked"),
+    _required("pattern_id", Text, "Pattern it was about"),
+    _required("exact_hash", Text, "Its text"),
+    _required("n_characters", Integer, "Characters of code that left this machine, secrets removed"),
+    _required("reserved_tokens", BigInteger, "Tokens it may use at most: what it counts as while its use is unknown"),
+    _optional("reserved_cost", REAL, "US dollars of these; null where no price is set"),
+    _optional(
+        "input_tokens", BigInteger, "Tokens of the question, as the endpoint counts them; null when it told none"
+    ),
+    _optional("output_tokens", BigInteger, "Tokens of the answer, likewise"),
+    _optional("cost", REAL, "US dollars of these; null where no price is set, or no use was told"),
+    PrimaryKeyConstraint("request_id"),
+    Index(None, "asked_at"),
+    comment="One row per request to an LLM judge, written before it is sent: what left this machine, and what it cost.",
+)
+
 # --- lineage ---------------------------------------------------------------------------------------------------
 
 lineage_nodes = Table(

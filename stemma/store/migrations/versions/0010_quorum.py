@@ -38,10 +38,11 @@ def upgrade() -> None:
     for create in (_create_votes, _create_verdicts, _create_labels, _create_sittings, _create_sitting_members):
         create()
     _create_reports()
+    _create_judge_requests()
 
 
 def downgrade() -> None:
-    for table in ("reports", "sitting_members", "sittings", "labels", "verdicts", "votes"):
+    for table in ("judge_requests", "reports", "sitting_members", "sittings", "labels", "verdicts", "votes"):
         op.drop_table(table, schema=SCHEMA)
     _create_former()
 
@@ -249,6 +250,40 @@ def _create_reports() -> None:
         sa.PrimaryKeyConstraint("report_id", name="reports_pkey"),
     )
     op.create_index("reports_repo_id_created_at_idx", "reports", ["repo_id", "created_at"], schema=SCHEMA)
+
+
+def _create_judge_requests() -> None:
+    _create(
+        "judge_requests",
+        "One row per request to an LLM judge, written before it is sent: what left this machine, and what it cost.",
+        _column("request_id", sa.Text, "Random"),
+        _column("asked_at", Timestamp, "When it was about to be sent; its day, in UTC, is the one it is counted in"),
+        _column("judge", sa.Text, "LLM judge that was asked"),
+        _column("pattern_id", sa.Text, "Pattern it was about"),
+        _column("exact_hash", sa.Text, "Its text"),
+        _column("n_characters", sa.Integer, "Characters of code that left this machine, secrets removed"),
+        _column(
+            "reserved_tokens",
+            sa.BigInteger,
+            "Tokens it may use at most: what it counts as while its use is unknown",
+        ),
+        _column("reserved_cost", sa.REAL, "US dollars of these; null where no price is set", is_nullable=True),
+        _column(
+            "input_tokens",
+            sa.BigInteger,
+            "Tokens of the question, as the endpoint counts them; null when it told none",
+            is_nullable=True,
+        ),
+        _column("output_tokens", sa.BigInteger, "Tokens of the answer, likewise", is_nullable=True),
+        _column(
+            "cost",
+            sa.REAL,
+            "US dollars of these; null where no price is set, or no use was told",
+            is_nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("request_id", name="judge_requests_pkey"),
+    )
+    op.create_index("judge_requests_asked_at_idx", "judge_requests", ["asked_at"], schema=SCHEMA)
 
 
 def _create_former() -> None:
