@@ -40,6 +40,10 @@ class AnswerError(Exception):
     """An answer that came, and is not what was asked for. Raised by the caller's `read`; counts as a failure."""
 
 
+class LeftAloneError(StoreError):
+    """The breaker is open: the last try of this question was not sent."""
+
+
 class _FailureError(Exception):
     """What the breaker counts: the endpoint is not there, is broken, or talks nonsense."""
 
@@ -80,10 +84,13 @@ class Endpoint:
         setting: the setting it came from, named in errors.
         purpose: whose breaker it is, with the URL.
         fallback: what to do without it, as the end of a sentence.
+        max_bytes: of an answer, in place of 64 MiB; more is nonsense.
+        is_strict: whether an answer must be marked as JSON, or it is somebody else's (a login page, a proxy).
 
     Raises:
         ConfigError: the URL is none.
-        StoreError: in use, it does not answer, answers nonsense, refuses (4xx), or its breaker is open.
+        StoreError: in use, it does not answer, answers nonsense, refuses (4xx), or its breaker is open
+            (`LeftAloneError`).
     """
 
     def __init__(
@@ -97,6 +104,8 @@ class Endpoint:
         key: str | None = None,
         patience: Patience = Patience(),
         fallback: str = "",
+        max_bytes: int | None = None,
+        is_strict: bool = False,
     ) -> None:
         base = _parse(url, setting)
         own = base.path.rstrip("/")
@@ -112,11 +121,14 @@ class Endpoint:
         self._setting = setting
         self._patience = patience
         self._fallback = fallback
+        self._max_bytes = max_bytes or MAX_ANSWER_BYTES
+        self._is_strict = is_strict
         self.breaker = Breaker(memory, f"{purpose} {self.shown}", _FailureError)
         self._tls = httpx.create_ssl_context(trust_env=False)
 
-    def ask(self, body: Mapping[str, Any], read: Callable[[Any], T]) -> T:
-        """What `read` makes of the answer to `body`."""
+    def ask(self, body: Mapping[str, Any], read: Callable[[Any], T], before: Callable[[], None] = lambda: None) -> T:
+        """What `read` makes of the answer to `body`. `before` is called ahead of every try, and what it raises ends it
+        all: by a budget, say."""
         content = json.dumps(body, ensure_ascii=True).encode()
         patience = self._patience
         tries = tenacity.Retrying(
@@ -125,8 +137,13 @@ class Endpoint:
             retry=tenacity.retry_if_exception(_is_worth_a_try),
             reraise=True,
         )
+
+        def once() -> T:
+            before()  # outside the breaker, for whatever it raises is not the endpoint's doing
+            return self.breaker.call(lambda: self._once(content, read))
+
         try:
-            found: T = tries(self.breaker.call, lambda: self._once(content, read))
+            found: T = tries(once)
             return found
         except pybreaker.CircuitBreakerError as error:
             raise self._left_alone() from error
@@ -150,6 +167,9 @@ class Endpoint:
             raise _RefusedError(f"refused: {status} {self._quote(answer)}")
         if status != 200:  # a redirect would send the code elsewhere than the setting says
             raise _FailureError(f"answered {status} in place of 200; redirects are not followed")
+        if self._is_strict and not _is_json(headers):
+            kind = self._clean(headers.get("content-type", "nothing"))
+            raise _FailureError(f"gave an answer that is marked as {kind}, not as JSON")
         try:
             return read(json.loads(answer))
         except (AnswerError, ValueError, RecursionError) as error:
@@ -167,8 +187,8 @@ class Endpoint:
             ):
                 async for chunk in response.aiter_raw():
                     answer += chunk
-                    if len(answer) > MAX_ANSWER_BYTES:
-                        raise _FailureError(f"answered with more than {MAX_ANSWER_BYTES >> 20} MiB")
+                    if len(answer) > self._max_bytes:
+                        raise _FailureError(f"answered with more than {self._max_bytes / (1 << 20):g} MiB")
                 return response.status_code, response.headers, bytes(answer)
         except TimeoutError:
             raise _PassingError(f"does not answer within {timeout_s:g} s") from None
@@ -183,10 +203,10 @@ class Endpoint:
         jittered = tenacity.wait_random_exponential(self._patience.backoff_s, MAX_BACKOFF_S)
         return jittered(state)
 
-    def _left_alone(self) -> StoreError:
+    def _left_alone(self) -> LeftAloneError:
         state = self.breaker.look()
         until = f" until {state.asked_again_at:%H:%M:%S} UTC" if state.asked_again_at else ""
-        return StoreError(
+        return LeftAloneError(
             f"{self.shown} failed {state.failures} times in a row and is left alone{until}; the last time it "
             f"{state.last_problem or 'failed'}.",
             f"Mend the endpoint, then: stemma doctor --reset-breakers{self._fallback}.",
@@ -218,6 +238,10 @@ def _secrets(url: httpx.URL, key: str | None) -> list[str]:
     found = {key or "", url.username, url.password, *url.params.values()}
     found |= {quote(secret, safe="") for secret in found}
     return sorted((secret for secret in found if len(secret) >= 4), key=len, reverse=True)
+
+
+def _is_json(headers: httpx.Headers) -> bool:
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower() == "application/json"
 
 
 def _is_worth_a_try(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from stemma.errors import ConfigError, StemmaError, StoreError
-from stemma.remote import AnswerError, Memory, Patience, breakers, endpoint
+from stemma.remote import AnswerError, LeftAloneError, Memory, Patience, breakers, endpoint
 from stemma.remote import Endpoint as Asker
 from tests.misbehaving import Answer, Endpoint, endless, serving, stall, trickle, trickled_headers
 
@@ -251,3 +251,44 @@ def test_an_endpoint_that_is_not_there_is_named(memory: Memory) -> None:
     asker = Asker("http://127.0.0.1:9", setting="s", purpose="test", memory=memory, patience=Patience(2, 0))
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:9 does not answer"):
         asker.ask({}, lambda answer: answer)
+
+
+def test_a_strict_endpoint_takes_only_what_is_marked_as_json(ask: Callable[..., Any], server: Endpoint) -> None:
+    server.answers = [Answer(content=b"{}", headers={"Content-Type": "text/html"})]
+    with pytest.raises(StoreError, match="marked as text/html, not as JSON"):
+        ask(is_strict=True)
+    server.answers = [Answer(content=b"{}", headers={"Content-Type": "application/json; charset=utf-8"})]
+    assert ask(is_strict=True) == {}
+
+
+def test_an_answer_may_be_bounded_more_narrowly(ask: Callable[..., Any], server: Endpoint) -> None:
+    server.answers = [Answer(content=b'"' + b"x" * (1 << 19) + b'"')]
+    with pytest.raises(StoreError, match=r"more than 0\.5 MiB"):
+        ask(max_bytes=1 << 19)
+
+
+def test_whoever_must_agree_to_every_try_can_end_it_and_is_not_held_against_the_endpoint(
+    server: Endpoint, memory: Memory
+) -> None:
+    asker = Asker(server.url, setting="a_setting", purpose="test", memory=memory, patience=QUICK)
+    server.answers = [Answer(500)] * 9
+    n_agreed = 0
+
+    def agree() -> None:
+        nonlocal n_agreed
+        if n_agreed == 2:
+            raise PermissionError
+        n_agreed += 1
+
+    with pytest.raises(PermissionError):
+        asker.ask({}, lambda answer: answer, agree)
+    assert (n_agreed, len(server.asked)) == (2, 2)
+    assert breakers.states(memory)[0].failures == 2
+
+
+def test_a_try_that_an_open_breaker_kept_back_is_told_from_one_that_failed(server: Endpoint, memory: Memory) -> None:
+    asker = Asker(server.url, setting="a_setting", purpose="test", memory=memory, patience=Patience(5, 9, 0.001))
+    server.answers = [Answer(500)] * 99
+    with pytest.raises(LeftAloneError):
+        asker.ask({}, lambda answer: answer)
+    assert len(server.asked) == breakers.FAILURES
