@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
 from stemma.languages import LANGUAGES
 from stemma.match.grouping import LEAST
+from stemma.quorum.members.base import Family
 from stemma.tables import SCHEMA
 
 CONTENT_ID = "^[0-9a-f]{32}$"
@@ -28,6 +29,7 @@ EDGE_TYPES = (
     *("modified_from", "renamed_from", "moved_from", "extracted_from", "merged_from", "forked_from", "copied_from"),
     *("derived_from", "replaced_by", "deprecated_by"),
 )
+FAMILIES = get_args(Family)
 
 _N_OFFENDERS = 1_000
 _EVIDENCE = "structural, fingerprint, lexical, semantic"
@@ -254,26 +256,77 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
             "WHERE m.pattern_id = p.pattern_id)",
         ),
     ),
+    "votes": (
+        _matching("pattern_id", CONTENT_ID),
+        _matching("exact_hash", CONTENT_ID),
+        _length("member", 1),
+        _length("member_version", 1),
+        _one_of("vote", ("pass", "fail", "abstain")),
+        _between("probability", 0, 1),
+        _between("seconds", 0),
+        _between("cost", 0),
+        _length("reason", 1),
+        _never("an abstention says why, and nothing else needs to", "(vote = 'abstain') <> (reason IS NOT NULL)"),
+        _never("findings are a list", "jsonb_typeof(findings) <> 'array'"),
+    ),
     "verdicts": (
         _matching("pattern_id", CONTENT_ID),
+        _matching("exact_hash", CONTENT_ID),
         _one_of("outcome", ("accept", "reject", "needs_review")),
-        _between("score", 0, 1),
+        _one_of("decision", ("auto_apply", "suggest", "review", "refuse")),
+        _between("probability", 0, 1),
         _between("agreement", 0.5, 1),
         _between("n_pass", 0),
         _between("n_fail", 0),
         _between("n_abstain", 0),
+        _between("n_families", 0),
         _length("reason", 1),
+        _length("changed", 1),
+        _length("rule_version", 1),
         _length("votes_digest", 1),
-        _never("no score without a vote, none cast without a score", "(n_pass + n_fail = 0) <> (score IS NULL)"),
-        _never("score and agreement are known together", "(score IS NULL) <> (agreement IS NULL)"),
+        _never("agreement is of votes that were cast", "(n_pass + n_fail = 0) <> (agreement IS NULL)"),
+        _never("families are of votes that were cast", "n_families > n_pass + n_fail"),
+        _never("no probability without a vote", "n_families = 0 AND probability IS NOT NULL"),
         _never("nothing is accepted without a vote for it", "outcome = 'accept' AND n_pass = 0"),
-        _never("nothing is rejected without a vote against it", "outcome = 'reject' AND n_fail = 0"),
-        _no_rows(
-            "where there are votes on live patterns there are verdicts",
-            f"SELECT v.pattern_id FROM {SCHEMA}.votes AS v JOIN {SCHEMA}.patterns AS p USING (pattern_id) "
-            "WHERE p.n_live > 0 AND NOT p.is_trivial "
-            "AND NOT EXISTS (SELECT FROM batch AS d WHERE d.pattern_id = v.pattern_id)",
-        ),
+        _never("nothing is accepted without a probability", "outcome = 'accept' AND probability IS NULL"),
+        _never("only what was accepted is applied or suggested", "outcome <> 'accept' AND decision = 'auto_apply'"),
+    ),
+    "labels": (
+        _matching("label_id", CONTENT_ID),
+        _matching("pattern_id", CONTENT_ID),
+        _matching("exact_hash", CONTENT_ID),
+        _one_of("source", ("review", "file", "outcome")),
+        _length("labelled_by", 1),
+    ),
+    "sittings": (
+        _matching("sitting_id", CONTENT_ID),
+        _length("rule_version", 1),
+        _between("n_texts", 0),
+        _between("n_decided", 1),
+        _between("n_accept", 0),
+        _between("n_reject", 0),
+        _between("n_needs_review", 0),
+        _between("n_changed", 0),
+        _between("n_labelled", 0),
+        _between("alpha", -1, 1),
+        _between("calibration_error", 0, 1),
+        _never("no more texts have a verdict than are in scope", "n_accept + n_reject + n_needs_review > n_texts"),
+        _never("no error of calibration without labels", "n_labelled = 0 AND calibration_error IS NOT NULL"),
+    ),
+    "sitting_members": (
+        _one_of("family", FAMILIES),
+        _length("member", 1),
+        _length("member_version", 1),
+        *(_between(f"n_{name}", 0) for name in ("pass", "fail", "abstain", "no_answer")),
+        *(_between(f"n_{name}", 0) for name in ("true_pass", "false_pass", "true_fail", "false_fail", "decisive")),
+        _between("sensitivity", 0, 1),
+        _between("specificity", 0, 1),
+        _between("calibration_error", 0, 1),
+        _between("seconds", 0),
+        _between("cost", 0),
+        _at_least("n_abstain", "n_no_answer"),
+        _never("labelled votes for it are among those for it", "n_true_pass + n_false_pass > n_pass"),
+        _never("labelled votes against it are among those against it", "n_true_fail + n_false_fail > n_fail"),
     ),
     "lineage_edges": (
         _matching("edge_id", CONTENT_ID),
@@ -292,6 +345,8 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
     ),
 }
 
+# Tables that no asset bears the name of are the work of this one, or steer it.
+ASSETS = {"labels": "verdicts", "sittings": "verdicts", "sitting_members": "verdicts"}
 
 # The column by which rows are told apart that a rule of scope `group` holds together.
 GROUPS = {"commits": "repo_id", "snippets": "blob_oid", "lineage_edges": "child_id"}

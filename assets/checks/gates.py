@@ -1,11 +1,12 @@
-"""Turns invariants and contracts into Dagster asset checks. What they demand is data in their own modules."""
+"""Turns invariants, watches and contracts into Dagster asset checks. What they demand is data in their own modules."""
 
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, ResourceParam, asset_check
 
-from assets.checks.contracts import CONTRACTS
+from assets.checks.contracts import ASSETS, CONTRACTS
 from assets.checks.invariants import INVARIANTS, Invariant
 from assets.checks.passes import check_contract
+from assets.checks.watches import WATCHES, Watch
 from stemma.store.postgres import Database
 
 N_SHOWN = 5
@@ -47,13 +48,31 @@ def violations(database: Database, invariant: Invariant) -> tuple[int, pl.DataFr
         return n_violations, transaction.read(f"SELECT * FROM ({invariant.violations}) AS rows LIMIT {N_SHOWN}")
 
 
+def watch_checks() -> list[AssetChecksDefinition]:
+    return [_watch_check(watch) for watch in WATCHES]
+
+
+def _watch_check(watch: Watch) -> AssetChecksDefinition:
+    @asset_check(asset=watch.asset, name=watch.name, description=watch.description, blocking=False)
+    def check(database: ResourceParam[Database]) -> AssetCheckResult:
+        seen = watch.look(database)
+        return AssetCheckResult(
+            passed=not seen.is_alarming,
+            severity=AssetCheckSeverity.WARN,
+            description=seen.sentence,
+            metadata=dict(seen.figures),
+        )
+
+    return check
+
+
 def contract_checks() -> list[AssetChecksDefinition]:
     return [_contract_check(table) for table in CONTRACTS]
 
 
 def _contract_check(table: str) -> AssetChecksDefinition:
     @asset_check(
-        asset=table,
+        asset=ASSETS.get(table, table),
         name=f"{table}_keep_their_contract",
         description=f"Great Expectations contract of {table}.",
         blocking=True,

@@ -17,6 +17,15 @@ from stemma.lineage.cycles import cyclic_edges
 from stemma.lineage.graph import IS_DERIVATION
 from stemma.store.postgres import Database
 
+# What the quorum is to judge: a text is one wording of a pattern, and is judged once wherever it stands.
+TEXTS_IN_SCOPE = """
+SELECT DISTINCT s.pattern_id, s.exact_hash
+FROM stemma.files f JOIN stemma.repositories r USING (repo_id)
+JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
+JOIN stemma.patterns p USING (pattern_id)
+WHERE f.category = 'source' AND p.n_live > 0 AND NOT p.is_trivial
+"""
+
 
 @dataclass(frozen=True)
 class Invariant:
@@ -125,22 +134,33 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        "every_live_pattern_was_voted_on",
+        "every_text_in_scope_was_voted_on",
         "votes",
-        "Every live pattern of some size has a vote, be it an abstention with its reason.",
-        """
-        SELECT p.pattern_id FROM stemma.patterns p
-        WHERE p.n_live > 0 AND NOT p.is_trivial
-          AND NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = p.pattern_id)
+        "Every text at a head, of a pattern of some size, has a vote, be it an abstention with its reason.",
+        f"""
+        SELECT t.pattern_id, t.exact_hash FROM ({TEXTS_IN_SCOPE}) AS t
+        WHERE NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = t.pattern_id AND v.exact_hash = t.exact_hash)
+        """,
+    ),
+    Invariant(
+        "every_text_in_scope_has_a_verdict",
+        "verdicts",
+        "Every text at a head, of a pattern of some size, has a verdict, which says its reason.",
+        f"""
+        SELECT t.pattern_id, t.exact_hash FROM ({TEXTS_IN_SCOPE}) AS t
+        WHERE NOT EXISTS (
+            SELECT FROM stemma.verdicts d
+            WHERE d.pattern_id = t.pattern_id AND d.exact_hash = t.exact_hash AND d.reason <> ''
+        )
         """,
     ),
     Invariant(
         "every_verdict_has_votes",
         "verdicts",
-        "No verdict stands without a vote that was cast.",
+        "No verdict stands on a text that nobody voted on.",
         """
-        SELECT d.pattern_id FROM stemma.verdicts d
-        WHERE NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id)
+        SELECT d.pattern_id, d.exact_hash FROM stemma.verdicts d
+        WHERE NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash)
         """,
     ),
     Invariant(

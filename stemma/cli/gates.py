@@ -137,7 +137,6 @@ def _print(outcome: Outcome) -> None:
         table.add_column(name)
     for name in ("score", "threshold", "seconds", "findings"):
         table.add_column(name, justify="right")
-    table.add_column("", overflow="fold")
     for result in outcome.results:
         table.add_row(
             result.gate,
@@ -147,27 +146,26 @@ def _print(outcome: Outcome) -> None:
             f"{'≥' if result.at_least else '≤'} {result.threshold:g}",
             f"{result.seconds:.1f}",
             f"{result.n_findings:,}",
-            Text(show.plain(result.sentence)),
         )
     show.console.print(table)
     for result in outcome.results:
+        told = Text.assemble((result.gate, _COLOURS[result.status]), f"  {show.plain(result.sentence)}")
+        show.console.print(told, soft_wrap=True)
         _print_findings(result)
     if outcome.is_passed:
         show.console.print(show.plain(outcome.sentence), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_findings(result: GateResult) -> None:
-    if not result.findings:
-        return
     for finding in result.findings[:FINDINGS_SHOWN]:
         where = "" if finding.path is None else f"{finding.path}:{finding.line or 1}  "
         show.console.print(
             Text.assemble(
-                (f"{finding.severity:<6}  ", _SEVERITIES[finding.severity]), show.plain(where),
+                (f"  {finding.severity:<6}  ", _SEVERITIES[finding.severity]), show.plain(where),
                 (show.plain(finding.rule), "bold"), f"  {show.plain(finding.message)}",
             ),
             soft_wrap=True,
         )  # fmt: skip
     if result.n_findings > FINDINGS_SHOWN:
-        more = f"and {result.n_findings - FINDINGS_SHOWN:,} more of the {result.gate} gate; --json shows more"
+        more = f"  and {result.n_findings - FINDINGS_SHOWN:,} more; --json shows more"
         show.console.print(more, style="dim", markup=False)

@@ -111,6 +111,11 @@ class GateResult:
         return document
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 benchmark`, `1,200 benchmarks`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def unanswered(gate: Gate, told: GateSettings, status: Status, sentence: str, seconds: float = 0.0) -> GateResult:
     """The result of a gate that has no answer."""
     return GateResult(

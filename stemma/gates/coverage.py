@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from stemma.gates.answers import Answer, Asked, CannotTellError, Finding
+from stemma.gates.answers import Answer, Asked, CannotTellError, Finding, counted
 from stemma.gates.coverage_reports import PLACES, in_checkout, read_lines
 from stemma.gates.reports import Report, bound_memory, find_report
 from stemma.git.worktree import read_mtimes
@@ -69,7 +69,7 @@ def _answer(report: Report, lines: pl.DataFrame, asked: Asked, threshold: float,
     n_run, n_lines = int(lines["is_run"].sum()), lines.height
     score = 100 * n_run / n_lines
     new = " new" if asked.new_lines is not None else ""
-    left = f" {n_left_out:,} files of it are not among those judged." if n_left_out else ""
+    left = f" Of its files {n_left_out:,} are not among those judged." if n_left_out else ""
     sentence = f"Tests ran {n_run:,} of {n_lines:,}{new} lines ({score:.1f} %), says {report.name}.{left}"
     return Answer(
         is_met=score >= threshold,
@@ -85,7 +85,7 @@ def _staleness(report: Report, paths: pl.Series, asked: Asked) -> str | None:
     n_newer = sum(changed > written for changed in read_mtimes(asked.worktree.root, paths))
     if not n_newer:
         return None
-    return f"{n_newer:,} of its files changed after the report was written."
+    return f"After the report was written {counted(n_newer, 'file')} of it changed."
 
 
 def _findings(lines: pl.DataFrame, threshold: float) -> tuple[Finding, ...]:

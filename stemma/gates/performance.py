@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from stemma.gates.answers import Answer, Asked, Finding
+from stemma.gates.answers import Answer, Asked, Finding, counted
 from stemma.gates.benchmarks import PLACES, BenchmarkRun, Measured, read_benchmarks
 from stemma.gates.history import Recorded, alone, history_file, read_history, recorded_now, write_history
 from stemma.gates.reports import Report, bound_memory, find_report
@@ -116,7 +116,7 @@ def _answer(report: Report, run: BenchmarkRun, before: Sequence[Recorded], thres
     if not compared:
         why = "No earlier run is of this machine and these benchmarks" if before else "It is the first run"
         return Answer(
-            None, f"{why}: {n_first:,} benchmarks of {report.name} were recorded, to hold later ones against."
+            None, f"{why}: {counted(n_first, 'benchmark')} of {report.name} recorded, to hold later runs against."
         )
     slower = [comparison for comparison in compared if comparison.is_slower(threshold)]
     worst = compared[0]
@@ -124,8 +124,8 @@ def _answer(report: Report, run: BenchmarkRun, before: Sequence[Recorded], thres
     first = f" {n_first:,} more had no run before on this machine." if n_first else ""
     return Answer(
         is_met=not slower,
-        sentence=f"{len(slower):,} of {len(compared):,} benchmarks became slower than {threshold:g} ×; the worst "
-        f"is at {worst.ratio:.2f} ×{within}, says {report.name}.{first}",
+        sentence=f"{len(slower):,} of {counted(len(compared), 'benchmark')} became slower than {threshold:g} ×; the "
+        f"worst is at {worst.ratio:.2f} ×{within}, says {report.name}.{first}",
         score=round(worst.ratio, 4),
         findings=tuple(_finding(comparison) for comparison in slower),
         reservation=_reservation(run, compared, before),
@@ -137,9 +137,9 @@ def _reservation(run: BenchmarkRun, compared: Sequence[Comparison], before: Sequ
     same = [recorded for recorded in before if recorded.run.machine == run.machine]
     gone = {measured.name for measured in same[-1].run.benchmarks} - {measured.name for measured in run.benchmarks}
     if gone:
-        told.append(f"{len(gone):,} benchmarks of the run before are missing, the first of them {min(gone)}.")
+        told.append(f"This run lacks {counted(len(gone), 'benchmark')} of the run before, as {min(gone)}.")
     if n_unknown := sum(comparison.noise_s is None for comparison in compared):
-        told.append(f"The noise of {n_unknown:,} benchmarks is unknown, for they ran once.")
+        told.append(f"The noise of {counted(n_unknown, 'benchmark')} is unknown, which ran but once.")
     return " ".join(told) or None
 
 
