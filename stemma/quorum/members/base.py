@@ -9,10 +9,11 @@ Its vote is decided by published rules, and it abstains where it cannot know. Wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol
 
+import numpy as np
 import polars as pl
 
 from stemma.ids import content_id
@@ -26,8 +27,9 @@ Family = Literal[
 FILES = "files"
 """Folder, in the one a member is given, of the whole files that the texts of its batch stand in."""
 
-# One row per text: a definition, as it stands in one file. `unit` numbers them from 0; `path` is the file's in its
-# repository, and `file` its name below FILES, made of its content's id and the language's ending; lines count from 1.
+# One row per text: a definition, as it stands in one file. `unit` numbers them; `path` is the file's in its repository,
+# and `file` its name below FILES, made of its content's id and the language's ending, so that no name means anything to
+# a tool; lines count from 1, and end in LF or CRLF.
 BATCH = pl.Schema(
     {
         "unit": pl.Int32,
@@ -55,14 +57,21 @@ VOTES = pl.Schema(
     }
 )
 
-
-class Finding(TypedDict):
-    """One thing a member saw; `line` counts from 1 in the text itself, not in its file."""
-
-    rule: str
-    severity: Severity
-    line: int
-    message: str
+# What a tool said of whole files, one row per finding: `file` as in BATCH, lines count from 1 in the file. `end_line`
+# is null where only one line is told. A finding that is not failing is told, and held against nobody.
+FINDINGS = pl.Schema(
+    {
+        "file": pl.String,
+        "rule": pl.String,
+        "severity": pl.String,
+        "line": pl.Int32,
+        "end_line": pl.Int32,
+        "message": pl.String,
+        "is_failing": pl.Boolean,
+    }
+)
+MAX_FINDINGS = 100
+"""Of one text that a vote tells, the gravest first."""
 
 
 class MemberMissingError(NoAnswerError):
@@ -88,7 +97,8 @@ class Member(Protocol):
     @property
     def is_lasting(self) -> bool:
         """Whether the same version says the same of the same text for ever. If not, as of what a text's history says,
-        it is asked about every text in every run, so it must be cheap."""
+        it is asked about every text in every run, so it must be cheap: it is given no files and no code, and judges by
+        the texts' ids and places."""
         ...
 
     def version(self) -> str:
@@ -116,35 +126,81 @@ def version_of(tool: str, tool_version: str, *rules: object) -> str:
 
 def votes_from(
     batch: pl.DataFrame,
-    findings: Mapping[str, Sequence[Finding]],
-    failed: frozenset[str] | set[str],
-    abstained: Mapping[str, str],
+    findings: pl.DataFrame,
+    *,
+    unread: Mapping[str, str] | None = None,
+    unsure: Mapping[int, str] | None = None,
 ) -> pl.DataFrame:
-    """Votes on a whole batch from what is remarkable about a few: all others pass without findings.
+    """Votes (schema `VOTES`) on a batch from what a tool found in its files: a text without a failing finding passes.
+
+    A finding is a text's where it lies whole within its lines; its line is then told from the text's first. What
+    stands around a text is not held against it, and a definition inside another is held against both.
 
     Args:
-        findings: by pattern id.
-        failed: pattern ids that fail.
-        abstained: reason by pattern id; an abstention goes before a failure.
+        findings: schema `FINDINGS`.
+        unread: why the tool could judge nothing of a file, by file; its texts abstain.
+        unsure: why a text's silence is not a clean bill, by unit; it abstains, unless a finding fails it.
     """
-    remarkable = sorted(findings.keys() | failed | abstained.keys())
-    told = pl.DataFrame(
-        {
-            "pattern_id": remarkable,
-            "vote": ["abstain" if key in abstained else "fail" if key in failed else "pass" for key in remarkable],
-            "reason": [abstained.get(key) for key in remarkable],
-            "findings": [as_json(findings.get(key, ())) for key in remarkable],
-        },
-        schema=VOTES,
+    found = _within(batch, findings)
+    silenced = pl.DataFrame({"file": list(unread or {}), "unread": list((unread or {}).values())}, schema=_UNREAD)
+    doubted = pl.DataFrame({"unit": list(unsure or {}), "unsure": list((unsure or {}).values())}, schema=_UNSURE)
+    is_failed = pl.col("is_failed").fill_null(False)
+    reason = pl.coalesce("unread", pl.when(~is_failed).then("unsure"))
+    votes = (
+        batch.select("unit", "file")
+        .join(found, on="unit", how="left", maintain_order="left")
+        .join(silenced, on="file", how="left", maintain_order="left")
+        .join(doubted, on="unit", how="left", maintain_order="left")
+        .with_columns(
+            vote=pl.when(reason.is_not_null())
+            .then(pl.lit("abstain"))
+            .when(is_failed)
+            .then(pl.lit("fail"))
+            .otherwise(pl.lit("pass")),
+            reason=reason.map_elements(storable, pl.String),
+            probability=None,
+            cost=None,
+            findings=pl.col("findings").fill_null("[]"),
+        )
     )
+    return votes.select(VOTES.names()).cast(dict(VOTES))  # type: ignore[arg-type]
+
+
+_UNREAD = pl.Schema({"file": pl.String, "unread": pl.String})
+_UNSURE = pl.Schema({"unit": pl.Int32, "unsure": pl.String})
+_GRAVITY = pl.Enum(["high", "medium", "low"])
+_LINES = 1 << 32  # more than a file can have
+
+
+def _within(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
+    """unit, findings as JSON, is_failed: of the texts that have a finding."""
+    told = pl.struct("rule", "severity", "line", "message")
     return (
-        batch.select("pattern_id")
-        .join(told, on="pattern_id", how="left", maintain_order="left")
-        .with_columns(pl.col("vote").fill_null("pass"), pl.col("findings").fill_null("[]"))
+        _pairs(batch, findings)
+        .unique(["unit", "rule", "line", "message"])
+        .sort("unit", pl.col("severity").cast(_GRAVITY), "line", "rule", "message")
+        .group_by("unit", maintain_order=True)
+        .agg(findings=told.head(MAX_FINDINGS), is_failed=pl.col("is_failing").any())
+        .with_columns(pl.col("findings").map_elements(_as_json, pl.String))
     )
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+def _pairs(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
+    """Each text with each finding inside it: of the findings in order of lines a text has a run, found by bisection."""
+    file = pl.col("file").cast(pl.Enum(batch["file"].unique().sort()), strict=False).to_physical().cast(pl.Int64)
+    here = findings.with_columns(at=file * _LINES + pl.col("line")).filter(pl.col("at").is_not_null()).sort("at")
+    bounds = batch.select(first=file * _LINES + pl.col("start_line"), last=file * _LINES + pl.col("end_line"))
+    begin = here["at"].search_sorted(bounds["first"], "left").to_numpy().astype(np.int64)
+    count = here["at"].search_sorted(bounds["last"], "right").to_numpy().astype(np.int64) - begin
+    of = np.repeat(np.arange(len(batch)), count)
+    at = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count) + begin[of]
+    texts = batch.select("unit", "start_line", last_line="end_line")[of]
+    pairs: pl.DataFrame = pl.concat([texts, here.drop("file")[at]], how="horizontal")
+    is_within = pl.coalesce("end_line", "line") <= pl.col("last_line")
+    return pairs.filter(is_within).with_columns(line=pl.col("line") - pl.col("start_line") + 1)
+
+
+def _as_json(findings: pl.Series) -> str:
     """Findings as Postgres takes them: in order of lines, without NUL or half a surrogate pair."""
     clean = [{**finding, "message": storable(finding["message"])} for finding in findings]
     return json.dumps(sorted(clean, key=lambda finding: (finding["line"], finding["rule"])))
