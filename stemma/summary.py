@@ -27,12 +27,17 @@ SELECT (SELECT count(*) FROM stemma.repositories) AS repositories,
        (SELECT count(*) FROM stemma.agent_events) AS agent_events,
        (SELECT count(*) FROM stemma.rejected_events) AS rejected_events
 """
+# Of texts, as they are judged, that stand in a source file now.
 _VERDICTS = """
-SELECT outcome, count(*) AS n
-FROM (SELECT DISTINCT ON (pattern_id) pattern_id, outcome FROM stemma.verdicts ORDER BY pattern_id, decided_at DESC) v
-JOIN stemma.patterns p USING (pattern_id)
-WHERE p.n_live > 0
-GROUP BY outcome ORDER BY outcome
+SELECT v.outcome, count(*) AS n
+FROM (
+    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome FROM stemma.verdicts
+    ORDER BY pattern_id, exact_hash, decided_at DESC
+) v
+JOIN (
+    SELECT DISTINCT pattern_id, exact_hash FROM stemma.occurrences WHERE valid_to IS NULL AND category = 'source'
+) live USING (pattern_id, exact_hash)
+GROUP BY v.outcome ORDER BY v.outcome
 """
 _EDGES = "SELECT edge_type, count(*) AS n FROM stemma.lineage_edges GROUP BY edge_type ORDER BY edge_type"
 _NOT_PARSED = """

@@ -1,9 +1,9 @@
 """A small world, made by hand, whose marts can be worked out on paper. What is expected of it stands in the tests.
 
 alpha, beta and gamma were ingested, delta could not be reached. parse stands in all three (family f1, two texts);
-save and store match (f2, alpha and beta); run stands twice in alpha (f3) and is rejected. Two more patterns are
-rejected that must not count: gone is only history, lent stands in a vendored file. beta wrote fetch and fixed it a day
-later; alpha has the copy that it took, by an agent's hand, on the day of the fix.
+save and store match (f2, alpha and beta); run stands twice in alpha (f3) and is rejected. Three more texts are
+rejected that must not count: gone and a former text of parse are only history, lent stands in a vendored file. beta
+wrote fetch and fixed it a day later; alpha has the copy that it took, by an agent's hand, on the day of the fix.
 """
 
 from __future__ import annotations
@@ -116,18 +116,30 @@ def _family(family_id: str, medoid: str, n_patterns: int, mean_score: float | No
     return row | counts | {"cohesion": mean_score, "created_at": DAYS[3], "updated_at": DAYS[3]}
 
 
-def _verdict(pattern_id: str, day: int, outcome: str, n_pass: int, n_fail: int) -> dict[str, Any]:
-    score = n_pass / (n_pass + n_fail) if n_pass + n_fail else None
-    row = {"pattern_id": pattern_id, "decided_at": DAYS[day], "outcome": outcome, "score": score}
-    agreement = None if score is None else max(score, 1 - score)
-    votes = {"n_pass": n_pass, "n_fail": n_fail, "n_abstain": 1, "agreement": agreement}
-    return row | votes | {"reason": f"{n_fail} against", "votes_digest": "d"}
+def _verdict(text: tuple[str, str], day: int, outcome: str, n_pass: int, n_fail: int) -> dict[str, Any]:
+    cast = n_pass + n_fail
+    row = {"pattern_id": text[0], "exact_hash": text[1], "decided_at": DAYS[day], "outcome": outcome}
+    decision = {"accept": "suggest", "reject": "refuse", "needs_review": "review"}[outcome]
+    figures = {"probability": n_pass / cast if cast else None, "agreement": 1.0 if cast else None, "decision": decision}
+    votes = {"n_pass": n_pass, "n_fail": n_fail, "n_abstain": 1, "n_families": cast}
+    return row | figures | votes | {"reason": f"{n_fail} against", "rule_version": "1", "votes_digest": "d"}
 
 
-def _vote(pattern_id: str, member: str, vote: str) -> dict[str, Any]:
+def _vote(text: tuple[str, str], member: str, vote: str) -> dict[str, Any]:
     reason = "not applicable" if vote == "abstain" else None
-    row = {"pattern_id": pattern_id, "member": member, "member_version": "1", "vote": vote, "reason": reason}
-    return row | {"findings": "[]", "voted_at": DAYS[4]}
+    row = {"pattern_id": text[0], "exact_hash": text[1], "member": member, "member_version": "1", "vote": vote}
+    return row | {"reason": reason, "findings": "[]", "seconds": 0.5, "voted_at": DAYS[4]}
+
+
+def _label(text: tuple[str, str], *, is_fit: bool) -> dict[str, Any]:
+    row = {"label_id": f"{text} {is_fit}", "pattern_id": text[0], "exact_hash": text[1], "is_fit": is_fit}
+    return row | {"source": "review", "labelled_by": "ann", "labelled_at": DAYS[5]}
+
+
+def _seat(member: str, family: str, **figures: Any) -> dict[str, Any]:
+    counts = ("n_pass", "n_fail", "n_abstain", "n_no_answer", "n_true_pass", "n_false_pass", "n_true_fail")
+    row = {"sitting_id": "s", "member": member, "member_version": "1", "family": family, "n_false_fail": 0}
+    return row | dict.fromkeys(counts, 0) | figures
 
 
 def _node(
@@ -228,14 +240,31 @@ def _rows() -> dict[str, list[dict[str, Any]]]:
             {"family_id": family, "pattern_id": pattern, "joined_at": DAYS[3]}
             for family, pattern in (("f1", "parse"), ("f2", "save"), ("f2", "store"), ("f3", "run"))
         ],
-        "votes": [_vote("parse", "ruff", "pass"), _vote("run", "ruff", "fail"), _vote("save", "bandit", "abstain")],
+        "votes": [
+            _vote(("parse", "x"), "ruff", "pass"),
+            _vote(("parse", "y"), "ruff", "fail"),
+            _vote(("run", "r"), "ruff", "fail"),
+            _vote(("parse", "x"), "mypy", "pass"),
+            _vote(("run", "r"), "mypy", "pass"),
+            _vote(("save", "s"), "bandit", "abstain"),
+        ],
         "verdicts": [
-            _verdict("parse", 4, "accept", 2, 0),
-            _verdict("save", 4, "needs_review", 0, 0),
-            _verdict("run", 4, "accept", 2, 0),
-            _verdict("run", 5, "reject", 0, 2),
-            _verdict("gone", 4, "reject", 0, 2),
-            _verdict("lent", 4, "reject", 0, 2),
+            _verdict(("parse", "x"), 4, "accept", 2, 0),
+            _verdict(("parse", "w"), 4, "reject", 0, 2),
+            _verdict(("save", "s"), 4, "needs_review", 0, 0),
+            _verdict(("run", "r"), 4, "accept", 2, 0),
+            _verdict(("run", "r"), 5, "reject", 0, 2),
+            _verdict(("gone", "q"), 4, "reject", 0, 2),
+            _verdict(("lent", "l"), 4, "reject", 0, 2),
+        ],
+        "labels": [_label(("parse", "x"), is_fit=True), _label(("run", "r"), is_fit=False)],
+        "sittings": [
+            {"sitting_id": "s", "sat_at": DAYS[5], "rule_version": "1", "n_texts": 3, "n_decided": 1, "n_accept": 1}
+            | {"n_reject": 1, "n_needs_review": 1, "n_changed": 1, "alpha": 0.5, "n_labelled": 2}
+        ],
+        "sitting_members": [
+            _seat("ruff", "correctness", n_true_pass=1, n_true_fail=1, marginal_worth=0.25, n_decisive=1),
+            _seat("mypy", "correctness", n_true_pass=1, n_false_pass=1),
         ],
         "lineage_nodes": [
             *(_node("n1", "load", 0, "v"), _node("n2", "load", 1, "w"), _node("n3", "parse", 2, "x")),

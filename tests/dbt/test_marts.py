@@ -163,8 +163,36 @@ def test_agreement_of_a_member_that_only_abstained_is_unknown(file_of: Settings)
     sql = "select member, n_votes, agreement, agreement_unknown_reason from quorum_members order by member"
     assert [tuple(row.values()) for row in ask(file_of, sql)] == [
         ("bandit", 1, None, "none of its votes met a verdict of accept or reject"),
-        ("ruff", 2, 1.0, None),
+        ("mypy", 2, 0.5, None),
+        ("ruff", 3, 1.0, None),
     ]
+
+
+def test_a_pattern_is_rejected_only_where_its_rejected_text_stands(file_of: Settings) -> None:
+    """parse: x is accepted, y has no verdict, and w, rejected, is only history. run stands twice in alpha."""
+    assert [
+        tuple(row.values()) for row in ask(file_of, "select name, outcome, n_texts from verdicts order by name")
+    ] == [
+        ("parse", "accept", 1),
+        ("run", "reject", 1),
+        ("save", "needs_review", 1),
+    ]
+    sql = "select repository, name, n_places from rejected_patterns_in_repositories"
+    assert [tuple(row.values()) for row in ask(file_of, sql)] == [("alpha", "run", 2)]
+
+
+def test_the_reliability_of_verdicts_is_that_of_labelled_texts(file_of: Settings) -> None:
+    sql = "select bin, n_texts, mean_probability, share_fit from quorum_reliability order by bin"
+    assert [tuple(row.values()) for row in ask(file_of, sql)] == [(0, 1, 0.0, 0.0), (9, 1, 1.0, 1.0)]
+
+
+def test_members_are_held_against_labels_and_each_other(file_of: Settings) -> None:
+    """Both voted on x and r: they agree on one; by chance 1/2 * 1 + 1/2 * 0 would agree too."""
+    sql = "select n_texts, n_agreeing, kappa from quorum_pairs"
+    assert [tuple(row.values()) for row in ask(file_of, sql)] == [(2, 1, 0.0)]
+    sql = "select member, accuracy, worth_unknown_reason from quorum_members where is_seated order by 1"
+    few = "too few of the texts it voted on have a label"
+    assert [tuple(row.values()) for row in ask(file_of, sql)] == [("mypy", 0.5, few), ("ruff", 1.0, few)]
 
 
 def test_a_session_knows_what_it_does_not_know(file_of: Settings) -> None:

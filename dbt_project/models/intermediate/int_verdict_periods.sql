@@ -8,19 +8,24 @@ periods as (
 
     select
         pattern_id,
+        exact_hash,
         decided_at,
         lead(decided_at) over history as superseded_at,
         lead(decided_at) over history is null as is_in_force,
         outcome,
         lag(outcome) over history as previous_outcome,
-        score,
+        probability,
+        decision,
         agreement,
         n_pass,
         n_fail,
         n_abstain,
-        reason
+        n_families,
+        reason,
+        changed,
+        rule_version
     from verdicts
-    window history as (partition by pattern_id order by decided_at)
+    window history as (partition by pattern_id, exact_hash order by decided_at)
 
 )
 

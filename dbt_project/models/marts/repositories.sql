@@ -23,7 +23,7 @@ files as (
 
 verdicts as (
 
-    select pattern_id, outcome from {{ ref('int_verdict_periods') }}
+    select pattern_id, exact_hash, outcome from {{ ref('int_verdict_periods') }}
     where is_in_force
 
 ),
@@ -38,7 +38,7 @@ places as (
         count(places.family_id) as n_definitions_in_families,
         count(distinct places.pattern_id) filter (where verdicts.outcome = 'reject') as n_rejected_patterns
     from {{ ref('int_live_places') }} as places
-    left join verdicts on places.pattern_id = verdicts.pattern_id
+    left join verdicts on places.pattern_id = verdicts.pattern_id and places.exact_hash = verdicts.exact_hash
     group by places.repo_id
 
 ),

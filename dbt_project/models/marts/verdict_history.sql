@@ -14,6 +14,7 @@ joined as (
 
     select
         periods.pattern_id,
+        periods.exact_hash,
         periods.decided_at,
         periods.superseded_at,
         periods.is_in_force,
@@ -22,12 +23,16 @@ joined as (
         patterns.name,
         periods.outcome,
         periods.previous_outcome,
-        periods.score,
+        periods.probability,
+        periods.decision,
         periods.agreement,
         periods.n_pass,
         periods.n_fail,
         periods.n_abstain,
-        periods.reason
+        periods.n_families,
+        periods.reason,
+        periods.changed,
+        periods.rule_version
     from periods
     inner join patterns on periods.pattern_id = patterns.pattern_id
 

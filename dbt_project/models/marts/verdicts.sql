@@ -1,13 +1,30 @@
-with in_force as (
+with texts as (
 
-    select * from {{ ref('int_verdict_periods') }}
-    where is_in_force
+    select * from {{ ref('text_verdicts') }}
 
 ),
 
 patterns as (
 
     select * from {{ ref('stg_patterns') }}
+
+),
+
+-- a pattern is as good as the worst of its texts: whoever reuses it by its shape may get any of them
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by pattern_id
+            order by
+                case outcome when 'reject' then 0 when 'needs_review' then 1 else 2 end,
+                probability nulls last,
+                exact_hash
+        ) as nth,
+        count(*) over (partition by pattern_id) as n_texts,
+        count(*) filter (where outcome = 'reject') over (partition by pattern_id) as n_rejected_texts
+    from texts
 
 ),
 
@@ -25,28 +42,32 @@ places as (
 joined as (
 
     select
-        in_force.pattern_id,
+        ranked.pattern_id,
         patterns.language,
         patterns.kind,
         patterns.name,
         patterns.signature,
         places.n_places,
         places.n_repositories,
-        in_force.outcome,
-        in_force.score,
-        in_force.agreement,
-        in_force.n_pass,
-        in_force.n_fail,
-        in_force.n_abstain,
-        in_force.reason,
-        in_force.decided_at,
-        in_force.previous_outcome,
-        case
-            when in_force.n_pass + in_force.n_fail = 0 then 'every member abstained'
-        end as unknown_reason
-    from in_force
-    inner join patterns on in_force.pattern_id = patterns.pattern_id
-    inner join places on in_force.pattern_id = places.pattern_id
+        ranked.n_texts,
+        ranked.n_rejected_texts,
+        ranked.exact_hash as worst_text,
+        ranked.outcome,
+        ranked.previous_outcome,
+        ranked.probability,
+        ranked.decision,
+        ranked.agreement,
+        ranked.n_pass,
+        ranked.n_fail,
+        ranked.n_abstain,
+        ranked.n_families,
+        ranked.reason,
+        ranked.decided_at,
+        ranked.unknown_reason
+    from ranked
+    inner join patterns on ranked.pattern_id = patterns.pattern_id
+    inner join places on ranked.pattern_id = places.pattern_id
+    where ranked.nth = 1
 
 )
 

@@ -8,14 +8,19 @@ renamed as (
 
     select
         pattern_id,
+        exact_hash,
         decided_at,
         outcome,
-        score,
+        probability,
+        decision,
         agreement,
         n_pass,
         n_fail,
         n_abstain,
-        reason
+        n_families,
+        reason,
+        changed,
+        rule_version
     from source
 
 )

@@ -8,10 +8,14 @@ renamed as (
 
     select
         pattern_id,
+        exact_hash,
         member,
         member_version,
         vote,
+        probability,
         reason,
+        seconds,
+        cost,
         voted_at
     from source
 
