@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     member_timeout_s: float = Field(
         default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
     )
+    quorum_target_error: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="Of what the quorum accepts at most this share may be unfit, and of what it rejects be fit.",
+    )
     judges: tuple[JudgeSettings, ...] = Field(
         default=(),
         description="LLM judges, a table each: `[[judges]]`. None by default; texts in doubt are sent there.",
