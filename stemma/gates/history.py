@@ -29,13 +29,17 @@ _MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Recorded:
-    """One earlier run. What was slower than allowed is remembered, and nothing is held against it."""
+    """One earlier run. Benchmarks that were `slower` than allowed are no measure for later ones, unless accepted."""
 
     recorded_at: str
     digest: str
-    is_fast_enough: bool
+    slower: tuple[str, ...]
     is_accepted: bool
     run: BenchmarkRun
+
+    def measures(self) -> Iterator[Measured]:
+        """What later runs may be held against."""
+        return (one for one in self.run.benchmarks if self.is_accepted or one.name not in self.slower)
 
 
 def history_file(root: Path, settings: Settings) -> Path:
@@ -87,6 +91,7 @@ def _recorded(path: Path, number: int, line: str) -> Recorded:
         benchmarks = tuple(Measured(**measured) for measured in run["benchmarks"])
         if not all(float(measured.median_s) > 0 for measured in benchmarks):
             raise ValueError
+        told["slower"] = tuple(told["slower"])
         return Recorded(**told, run=BenchmarkRun(run["machine"], benchmarks))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CannotTellError(f"Line {number} of the history {shown(path)} cannot be read; remove it.") from error
@@ -108,5 +113,6 @@ def write_history(path: Path, before: Sequence[Recorded], now: Recorded) -> None
         raise CannotTellError(f"The history {shown(path)} cannot be written: {error.strerror}.") from error
 
 
-def recorded_now(run: BenchmarkRun, *, is_fast_enough: bool, is_accepted: bool) -> Recorded:
-    return Recorded(datetime.now(UTC).isoformat(timespec="seconds"), run.digest, is_fast_enough, is_accepted, run)
+def recorded_now(run: BenchmarkRun, slower: Sequence[str] = (), *, is_accepted: bool = False) -> Recorded:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Recorded(now, run.digest, tuple(slower), is_accepted, run)

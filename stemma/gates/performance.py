@@ -1,6 +1,6 @@
 """The performance gate: whether benchmarks became slower than they were, beyond a margin and beyond their noise.
 
-A benchmark is held against the median of its earlier medians on the same machine, of runs that were fast enough. It
+A benchmark is held against the median of its earlier medians on the same machine, those left out that were slower. It
 became slower where the ratio passes the threshold and the difference is more than `NOISE` standard errors: those of
 both medians, the earlier ones' from their spread between runs where there are enough of them. What formats say lives in
 `benchmarks`, what ran before in `history`.
@@ -65,13 +65,11 @@ class PerformanceGate:
         with alone(path):
             before = read_history(path)
             others = [recorded for recorded in before if recorded.digest != run.digest]
-            answer = _answer(report, run, others, told.threshold)
-            is_known = len(others) < len(before)
-            if asked.accepts_slower or not is_known:
-                is_fast_enough = answer.is_met is not False
-                now = recorded_now(run, is_fast_enough=is_fast_enough, is_accepted=asked.accepts_slower)
-                write_history(path, others, now)
-        return answer
+            compared = compare(run, others)
+            if asked.accepts_slower or len(others) == len(before):
+                slower = [comparison.name for comparison in compared if comparison.is_slower(told.threshold)]
+                write_history(path, others, recorded_now(run, slower, is_accepted=asked.accepts_slower))
+        return _answer(report, run, compared, others, told.threshold)
 
 
 PERFORMANCE = PerformanceGate()
@@ -84,9 +82,9 @@ def compare(run: BenchmarkRun, before: Sequence[Recorded]) -> list[Comparison]:
     """
     accepted = max((number for number, recorded in enumerate(before) if recorded.is_accepted), default=0)
     usable = [
-        {measured.name: measured for measured in recorded.run.benchmarks}
+        {measured.name: measured for measured in recorded.measures()}
         for recorded in before[accepted:]
-        if (recorded.is_fast_enough or recorded.is_accepted) and recorded.run.machine == run.machine
+        if recorded.run.machine == run.machine
     ]
     compared = []
     for now in run.benchmarks:
@@ -110,8 +108,13 @@ def _compare(now: Measured, earlier: Sequence[Measured]) -> Comparison:
     return Comparison(now.name, middle, now.median_s, math.hypot(*parts) if parts else None, len(medians))
 
 
-def _answer(report: Report, run: BenchmarkRun, before: Sequence[Recorded], threshold: float) -> Answer:
-    compared = compare(run, before)
+def _answer(
+    report: Report,
+    run: BenchmarkRun,
+    compared: Sequence[Comparison],
+    before: Sequence[Recorded],
+    threshold: float,
+) -> Answer:
     n_first = len(run.benchmarks) - len(compared)
     if not compared:
         why = "No earlier run is of this machine and these benchmarks" if before else "It is the first run"

@@ -62,9 +62,9 @@ def _read(path: Path, name: str) -> Report:
 
 def bound_memory() -> None:
     """Let this process, which reads a report and nothing else, take no more memory than a fair report needs."""
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = _MEMORY if most == resource.RLIM_INFINITY else min(_MEMORY, most)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    now, most = resource.getrlimit(resource.RLIMIT_AS)
+    limits = [limit for limit in (_MEMORY, now, most) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), most))
 
 
 def read_json(report: Report) -> Any:
