@@ -90,7 +90,7 @@ def _outage(database: Database) -> Seen:
         return _NO_SITTING
     silent = [row for row in members.to_dicts() if row["n_no_answer"] > MOST_NO_ANSWER * row["n_asked"]]
     if not silent:
-        return Seen(False, f"All {members.height} members answered at the last sitting.", {"n_members": members.height})
+        return Seen(False, "Every member answered at the last sitting.", {"n_members": members.height})
     told = ", ".join(f"{row['member']} ({row['n_no_answer']:,} of {row['n_asked']:,} texts)" for row in silent)
     return Seen(True, f"At the last sitting no answer came from {told}.", {"members": silent})
 

@@ -8,7 +8,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from assets.checks.contracts import CONTRACTS
+from assets.checks.contracts import ASSETS, CONTRACTS
 from assets.checks.invariants import INVARIANTS
 from assets.partitions import REPOSITORIES
 from orchestration.definitions import build_defs
@@ -46,7 +46,8 @@ BAD_ROWS: dict[str, str] = {
         WHERE pattern_id = (SELECT min(pattern_id) FROM stemma.family_members)
     """,
     "members_are_compared_with_their_medoid": "UPDATE stemma.family_members SET similarity = 1",
-    "every_live_pattern_was_voted_on": "DELETE FROM stemma.votes",
+    "every_text_in_scope_was_voted_on": "DELETE FROM stemma.votes",
+    "every_text_in_scope_has_a_verdict": "DELETE FROM stemma.verdicts",
     "every_verdict_has_votes": "DELETE FROM stemma.votes",
     "no_orphan_edges": """
         ALTER TABLE stemma.lineage_edges DROP CONSTRAINT lineage_edges_parent_id_fkey;
@@ -76,7 +77,14 @@ BAD_VALUES: dict[str, str] = {
     "patterns": "UPDATE stemma.patterns SET n_tokens = -1",
     "matches": "UPDATE stemma.matches SET score = 1.5",
     "families": "UPDATE stemma.families SET cohesion = 1.5",
+    "votes": "UPDATE stemma.votes SET member_version = ''",
     "verdicts": "UPDATE stemma.verdicts SET outcome = 'perhaps'",
+    "labels": """
+        INSERT INTO stemma.labels SELECT repeat('a', 32), pattern_id, exact_hash, true, 'hearsay', 'Ada', NULL, now()
+        FROM stemma.verdicts LIMIT 1
+    """,
+    "sittings": "UPDATE stemma.sittings SET alpha = 2",
+    "sitting_members": "UPDATE stemma.sitting_members SET n_no_answer = n_abstain + 1",
     "lineage_edges": "UPDATE stemma.lineage_edges SET weight = 2",
 }
 
@@ -89,7 +97,7 @@ class Gate:
 
 
 GATES = [Gate(i.name, i.asset, BAD_ROWS[i.name]) for i in INVARIANTS if i.blocking] + [
-    Gate(f"{table}_keep_their_contract", table, BAD_VALUES[table]) for table in CONTRACTS
+    Gate(f"{table}_keep_their_contract", ASSETS.get(table, table), BAD_VALUES[table]) for table in CONTRACTS
 ]
 
 
