@@ -157,10 +157,10 @@ INVARIANTS = (
     Invariant(
         "every_verdict_has_votes",
         "verdicts",
-        "No verdict stands on a text that nobody voted on.",
+        "No verdict counts votes on a text that has none.",
         """
         SELECT d.pattern_id, d.exact_hash FROM stemma.verdicts d
-        WHERE NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash)
+        WHERE d.n_pass + d.n_fail + d.n_abstain > 0 AND NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash)
         """,
     ),
     Invariant(
