@@ -160,7 +160,9 @@ INVARIANTS = (
         "No verdict counts votes on a text that has none.",
         """
         SELECT d.pattern_id, d.exact_hash FROM stemma.verdicts d
-        WHERE d.n_pass + d.n_fail + d.n_abstain > 0 AND NOT EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash)
+        WHERE d.n_pass + d.n_fail + d.n_abstain > 0 AND NOT EXISTS (
+            SELECT FROM stemma.votes v WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash
+        )
         """,
     ),
     Invariant(
