@@ -5,11 +5,18 @@ What they have in common lives in `base`; how they are asked, in `stemma.quorum.
 
 from __future__ import annotations
 
+from stemma.config import Settings
 from stemma.quorum.members.base import Member
+from stemma.store.postgres import Database
 
 
-def open_members() -> tuple[Member, ...]:
-    """Every member that has a seat, in the order in which verdicts name them."""
+def open_members(settings: Settings | None = None, database: Database | None = None) -> tuple[Member, ...]:
+    """Every member that has a seat, in the order in which verdicts name them.
+
+    Args:
+        settings: members that are set up there have a seat only with them.
+        database: members that look at the history of a text have a seat only where it is kept.
+    """
     from stemma.quorum.members.bandit import Bandit
     from stemma.quorum.members.lizard import Lizard
     from stemma.quorum.members.parse import Parse

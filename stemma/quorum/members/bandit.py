@@ -6,15 +6,26 @@ Which of its findings forbid a pattern outright is decided in `stemma.quorum.rul
 from __future__ import annotations
 
 import json
+import re
 import sys
+import unicodedata
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from stemma.quorum.members.base import Family, Finding, MemberMissingError, Severity, version_of, votes_from
-from stemma.quorum.members.fragment import PYTHON_LINES_BEFORE, write_python
+from stemma.quorum.members.base import (
+    DOES_NOT_PARSE,
+    FILES,
+    FINDINGS,
+    Family,
+    MemberMissingError,
+    Severity,
+    inside,
+    version_of,
+    votes_from,
+)
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
 # Imports are not the definition's (B4xx, and ours stand above it); asserts are for tests (B101).
@@ -44,6 +55,17 @@ _BLIND_SPOTS = "|".join(
         r"(?:^|[^.\w])(?:run|call)\s*\(\s*[\[\"']|[\"'](?:rm|dd|shred|sh|bash|system|popen)[\"']",  # without its module
     )
 )
+# `shell = os.system` or `o = os` around the text: what has such a name in it, Bandit follows no more than the above.
+_MODULES = r"(?:os|posix|shutil|subprocess|pty|builtins|ctypes|importlib|runpy|pickle|marshal|sys[ \t]*\.[ \t]*modules)"
+_ALIASED = "|".join(
+    (
+        rf"{_MODULES}[ \t]*(?:$|[;#,)])|(?:eval|exec|compile|__import__|getattr|globals|vars)[ \t]*(?:$|[;#,)])",
+        rf"{_MODULES}[ \t]*\.[ \t]*(?:system|popen\w*|exec\w*|\w*spawn\w*|startfile|Popen|run|call|check_\w+)",
+        rf"{_MODULES}[ \t]*\.[ \t]*(?:get\w*output|rmtree|loads?|eval|compile|CDLL|import_module|run_\w+|__\w+__)",
+        rf"{_MODULES}[ \t]*\[|(?:getattr|vars)[ \t]*\([ \t]*{_MODULES}|__import__[ \t]*\(|globals[ \t]*\(",
+    )
+)
+_ALIAS = re.compile(rf"^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t(]*(?:{_ALIASED})", re.MULTILINE)
 _BLIND_REASON = "cannot vouch: it starts a process, loads code or removes a tree in a way Bandit does not follow"
 
 _FAILING_SEVERITY = frozenset({"medium", "high"})
@@ -55,7 +77,7 @@ class Bandit:
     name = "bandit"
     family: Family = "security"
     languages = frozenset({"python"})
-    weight = 1.0
+    is_lasting = True
 
     def version(self) -> str:
         try:
@@ -63,58 +85,54 @@ class Bandit:
         except PackageNotFoundError as error:
             raise MemberMissingError("bandit is not installed") from error
         python = sys.version_info[:2]  # it parses with the Python it runs on
-        return version_of("bandit", tool, _SKIPPED, _GRADES, _STARTS_A_PROCESS, _BLIND_SPOTS, python)
+        return version_of("bandit", tool, _SKIPPED, _GRADES, _STARTS_A_PROCESS, _BLIND_SPOTS, _ALIAS.pattern, python)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        sources = write_python(batch, folder)
         # No -c and no --ini: it reads no configuration. #nosec is the judged code's own plea, and is not heard.
-        options = ("-q", "-r", "-f", "json", "-n", "1", "--ignore-nosec", "-s", ",".join(_SKIPPED), sources.name)
+        options = ("-q", "-r", "-f", "json", "-n", "1", "--ignore-nosec", "-s", ",".join(_SKIPPED), FILES)
         answer = run_bounded([sys.executable, "-P", "-s", "-m", "bandit", *options], folder, limits, ok=(0, 1))
-        findings, failed, starts, unread = _parse(answer)
-        return votes_from(batch, findings, failed, _blind(batch, failed) | starts | unread)
+        findings, unread = _parse(answer)
+        starts = inside(batch, findings.filter(pl.col("rule").is_in(_STARTS_A_PROCESS)))["unit"]
+        unsure = dict.fromkeys([*starts, *_blind(batch, folder / FILES)], _BLIND_REASON)
+        return votes_from(batch, findings, unread=unread, unsure=unsure)
 
 
-def _blind(batch: pl.DataFrame, failed: set[str]) -> dict[str, str]:
-    """Patterns that Bandit did not fail but whose text names what it cannot follow."""
+def _blind(batch: pl.DataFrame, files: Path) -> pl.Series:
+    """Units whose text names what Bandit cannot follow, itself or by a name that its file gives to such a thing."""
     # As Python reads it: compatibility letters are the plain ones, and a backslash at a line's end joins two lines.
     text = pl.col("code").str.normalize("NFKC").str.replace_all(r"\\\r?\n", " ")
-    unsure = batch.filter(text.str.contains(_BLIND_SPOTS) & ~pl.col("pattern_id").is_in(list(failed)))
-    return dict.fromkeys(unsure["pattern_id"].to_list(), _BLIND_REASON)
+    names = {file: _aliases(files / file) for file in batch["file"].unique()}
+    texts = batch.select("unit", "file", text=text)
+    aliased = [
+        unit
+        for unit, file, code in texts.iter_rows()
+        if (alias := names[file]) is not None and alias.search(code) is not None
+    ]
+    return texts.filter(pl.col("text").str.contains(_BLIND_SPOTS) | pl.col("unit").is_in(aliased))["unit"]
 
 
-def _parse(answer: bytes) -> tuple[dict[str, list[Finding]], set[str], dict[str, str], dict[str, str]]:
-    """Findings, failures, process starts and unread fragments, by pattern id."""
-    findings: dict[str, list[Finding]] = {}
-    failed: set[str] = set()
-    starts: dict[str, str] = {}
+def _aliases(path: Path) -> re.Pattern[str] | None:
+    """The names to which a file assigns a module or function that Bandit knows by its own name only."""
+    content = unicodedata.normalize("NFKC", path.read_text(encoding="utf-8", errors="replace"))
+    names = sorted(set(_ALIAS.findall(content)))
+    return re.compile(rf"\b(?:{'|'.join(names)})\b") if names else None
+
+
+def _parse(answer: bytes) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Findings, and why a file could not be read."""
     try:
         report = json.loads(answer)
-        unread = {
-            Path(error["filename"]).stem: f"not applicable: does not parse alone ({error['reason']})"
-            for error in report["errors"]
-        }
-        for item in report["results"]:
-            pattern_id, finding = Path(item["filename"]).stem, _finding(item)
-            if finding["line"] <= 0:
-                continue
-            findings.setdefault(pattern_id, []).append(finding)
-            if _fails(item, finding):
-                failed.add(pattern_id)
-            elif finding["rule"] in _STARTS_A_PROCESS:
-                starts[pattern_id] = _BLIND_REASON
+        rows = [_row(item) for item in report["results"]]
+        unread = {Path(error["filename"]).name: f"{DOES_NOT_PARSE} ({error['reason']})" for error in report["errors"]}
+        return pl.DataFrame(rows, schema=FINDINGS, orient="row"), unread
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
-    return findings, failed, {key: why for key, why in starts.items() if key not in failed}, unread
 
 
-def _finding(item: dict[str, Any]) -> Finding:
+def _row(item: dict[str, Any]) -> tuple[str, str, Severity, int, int, str, bool]:
     rule = str(item["test_id"])
     severity = _GRADES.get(rule) or _SEVERITIES[item["issue_severity"]]
-    line = int(item["line_number"]) - PYTHON_LINES_BEFORE
-    return Finding(rule=rule, severity=severity, line=line, message=str(item["issue_text"]))
-
-
-def _fails(item: dict[str, Any], finding: Finding) -> bool:
-    if finding["rule"] in _GRADES:
-        return True
-    return finding["severity"] in _FAILING_SEVERITY and item["issue_confidence"] in _FAILING_CONFIDENCE
+    line = int(item["line_number"])
+    end_line = max(line, *map(int, item["line_range"]))
+    is_failing = rule in _GRADES or (severity in _FAILING_SEVERITY and item["issue_confidence"] in _FAILING_CONFIDENCE)
+    return Path(item["filename"]).name, rule, severity, line, end_line, str(item["issue_text"]), is_failing

@@ -70,6 +70,9 @@ FINDINGS = pl.Schema(
         "is_failing": pl.Boolean,
     }
 )
+DOES_NOT_PARSE = "its file does not parse"
+"""How an abstention's reason begins where a tool cannot read the file for an error that need not be the text's."""
+
 MAX_FINDINGS = 100
 """Of one text that a vote tells, the gravest first."""
 
@@ -172,21 +175,11 @@ _GRAVITY = pl.Enum(["high", "medium", "low"])
 _LINES = 1 << 32  # more than a file can have
 
 
-def _within(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
-    """unit, findings as JSON, is_failed: of the texts that have a finding."""
-    told = pl.struct("rule", "severity", "line", "message")
-    return (
-        _pairs(batch, findings)
-        .unique(["unit", "rule", "line", "message"])
-        .sort("unit", pl.col("severity").cast(_GRAVITY), "line", "rule", "message")
-        .group_by("unit", maintain_order=True)
-        .agg(findings=told.head(MAX_FINDINGS), is_failed=pl.col("is_failing").any())
-        .with_columns(pl.col("findings").map_elements(_as_json, pl.String))
-    )
-
-
-def _pairs(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
-    """Each text with each finding inside it: of the findings in order of lines a text has a run, found by bisection."""
+def inside(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
+    """The findings (`file`, `line`, `end_line` and whatever else) that lie whole within a text, with its `unit`: one
+    row per text and finding, with lines of the text. Of the findings in order of lines a text has a run, found by
+    bisection.
+    """
     file = pl.col("file").cast(pl.Enum(batch["file"].unique().sort()), strict=False).to_physical().cast(pl.Int64)
     here = findings.with_columns(at=file * _LINES + pl.col("line")).filter(pl.col("at").is_not_null()).sort("at")
     bounds = batch.select(first=file * _LINES + pl.col("start_line"), last=file * _LINES + pl.col("end_line"))
@@ -195,9 +188,25 @@ def _pairs(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
     of = np.repeat(np.arange(len(batch)), count)
     at = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count) + begin[of]
     texts = batch.select("unit", "start_line", last_line="end_line")[of]
-    pairs: pl.DataFrame = pl.concat([texts, here.drop("file")[at]], how="horizontal")
-    is_within = pl.coalesce("end_line", "line") <= pl.col("last_line")
-    return pairs.filter(is_within).with_columns(line=pl.col("line") - pl.col("start_line") + 1)
+    pairs: pl.DataFrame = pl.concat([texts, here.drop("file", "at")[at]], how="horizontal")
+    return pairs.filter(pl.coalesce("end_line", "line") <= pl.col("last_line")).select(
+        "unit",
+        pl.col("line", "end_line") - pl.col("start_line") + 1,
+        *(name for name in findings.columns if name not in ("file", "line", "end_line")),
+    )
+
+
+def _within(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
+    """unit, findings as JSON, is_failed: of the texts that have a finding."""
+    told = pl.struct("rule", "severity", "line", "message")
+    return (
+        inside(batch, findings)
+        .unique(["unit", "rule", "line", "message"])
+        .sort("unit", pl.col("severity").cast(_GRAVITY), "line", "rule", "message")
+        .group_by("unit", maintain_order=True)
+        .agg(findings=told.head(MAX_FINDINGS), is_failed=pl.col("is_failing").any())
+        .with_columns(pl.col("findings").map_elements(_as_json, pl.String))
+    )
 
 
 def _as_json(findings: pl.Series) -> str:

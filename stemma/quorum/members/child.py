@@ -1,7 +1,8 @@
-"""Members that are libraries, asked in a child process: the batch goes in as JSON lines, the votes come out as them.
+"""Members that are libraries, asked in a child process: the names of the files go in as JSON lines, what was seen in
+them comes out as such.
 
-Run as `python -m stemma.quorum.members.child MODULE`; the module's `inspect` judges one pattern. What the child may
-use is bounded in `stemma.quorum.process`.
+Run as `python -m stemma.quorum.members.child MODULE`; the module's `inspect` looks at one file. What the child may
+use is bounded in `stemma.quorum.process`; what its findings mean for the texts is decided by the member.
 """
 
 from __future__ import annotations
@@ -10,54 +11,71 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from stemma.quorum.members.base import Finding, as_json, storable
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import polars as pl
 
     from stemma.quorum.process import Limits
 
-Answer = tuple[str, str | None, list[Finding]]  # vote, reason, findings
 
-_BATCH, _VOTES = "batch.jsonl", "votes.jsonl"
+class Found(NamedTuple):
+    """A row of `base.FINDINGS`, but for its file."""
+
+    rule: str
+    severity: str
+    line: int
+    end_line: int
+    message: str
+    is_failing: bool
 
 
-def ask_child(module: str, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-    """The votes of a library member on a batch.
+Seen = tuple[list[Found], str | None]
+"""What was found in a file, or why it could not be read."""
+
+_BATCH, _FINDINGS, _UNREAD = "batch.jsonl", "findings.jsonl", "unread.jsonl"
+
+
+def ask_child(module: str, batch: pl.DataFrame, folder: Path, limits: Limits) -> tuple[pl.DataFrame, dict[str, str]]:
+    """What a library member found in the files of a batch (schema `FINDINGS`), and why it could not read some.
 
     Raises:
-        NoAnswerError: the child ran out of a bound, crashed, or answered for other patterns than it was asked about.
+        NoAnswerError: the child ran out of a bound or crashed, or what it wrote cannot be read.
     """
     import polars as pl
 
-    from stemma.quorum.members.base import VOTES
+    from stemma.quorum.members.base import FINDINGS
     from stemma.quorum.process import NoAnswerError, run_bounded
 
-    batch.select("pattern_id", "language", "kind", "code").write_ndjson(folder / _BATCH)
+    batch.select("file", "language").unique("file", maintain_order=True).write_ndjson(folder / _BATCH)
     argv = [sys.executable, "-P", "-s", "-m", "stemma.quorum.members.child", module]
     run_bounded(argv, folder, limits, env={"PYTHONPATH": str(Path(__file__).parents[3])})
     try:
-        votes = pl.read_ndjson(folder / _VOTES, schema=VOTES) if len(batch) else pl.DataFrame(schema=VOTES)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        found = folder / _FINDINGS
+        findings = pl.read_ndjson(found, schema=FINDINGS) if found.stat().st_size else FINDINGS.to_frame()
+        unread = dict(json.loads(line) for line in (folder / _UNREAD).read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
-    return votes
+    return findings, unread
 
 
 def main(module: str) -> None:
+    from stemma.quorum.members.base import FILES, storable
+
     inspect = importlib.import_module(module).inspect
-    with Path(_BATCH).open("rb") as batch, Path(_VOTES).open("w", encoding="utf-8") as votes:
+    with (
+        Path(_BATCH).open("rb") as batch,
+        Path(_FINDINGS).open("w", encoding="utf-8") as findings,
+        Path(_UNREAD).open("w", encoding="utf-8") as unread,
+    ):
         for line in batch:
-            pattern = json.loads(line)
-            vote, reason, findings = inspect(pattern["language"], pattern["kind"], pattern["code"])
-            row = {
-                "pattern_id": pattern["pattern_id"],
-                "vote": vote,
-                "reason": storable(reason) if reason else None,
-                "findings": as_json(findings),
-            }
-            votes.write(json.dumps(row) + "\n")
+            asked = json.loads(line)
+            found, reason = inspect(asked["language"], asked["file"], Path(FILES, asked["file"]).read_bytes())
+            for each in found:
+                row = {"file": asked["file"], **each._asdict(), "message": storable(each.message)}
+                findings.write(json.dumps(row) + "\n")
+            if reason is not None:
+                unread.write(json.dumps([asked["file"], storable(reason)]) + "\n")
 
 
 if __name__ == "__main__":

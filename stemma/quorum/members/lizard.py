@@ -1,4 +1,4 @@
-"""Lizard: how long, how branched and how wide a function is, in every language Stemma reads.
+"""Lizard: how long, how branched and how wide a function is, in every language it shares with Stemma.
 
 It knows shape and nothing else: what it passes may still be wrong or dangerous.
 """
@@ -12,9 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from stemma.quorum.members.base import Family, Finding, MemberMissingError, version_of
-from stemma.quorum.members.child import Answer, ask_child
-from stemma.quorum.members.fragment import forms
+from stemma.quorum.members.base import Family, MemberMissingError, inside, version_of, votes_from
+from stemma.quorum.members.child import Found, Seen, ask_child
 from stemma.quorum.process import Limits
 
 # Cyclomatic complexity: Lizard's own default; McCabe (1976) proposed 10, NIST 500-235 allows 15 with a reason.
@@ -22,45 +21,38 @@ _MAX_COMPLEXITY = 15
 _MAX_CODE_LINES = 100  # without comments and blank lines
 _MAX_PARAMETERS = 10  # twice Pylint's default: 1.1 % of 5,000 Python definitions have more, and 2.5 % more than 8
 
-_FILE_NAMES = {
-    "python": "x.py",
-    "javascript": "x.js",
-    "typescript": "x.ts",
-    "java": "x.java",
-    "go": "x.go",
-    "rust": "x.rs",
-    "c": "x.c",
-    "cpp": "x.cpp",
-}
+_LANGUAGES = "python javascript typescript java go rust c cpp csharp ruby php kotlin swift"
+_FUNCTION = "function"  # rule by which the child tells of a function that is fine
 
 
 class Lizard:
     name = "lizard"
     family: Family = "structure"
-    languages = frozenset(_FILE_NAMES)
-    weight = 0.5
+    languages = frozenset(_LANGUAGES.split())
+    is_lasting = True
 
     def version(self) -> str:
         try:
-            return version_of("lizard", version("lizard"), _MAX_COMPLEXITY, _MAX_CODE_LINES, _MAX_PARAMETERS)
+            tool = version("lizard")
         except PackageNotFoundError as error:
             raise MemberMissingError("lizard is not installed") from error
+        return version_of("lizard", tool, _MAX_COMPLEXITY, _MAX_CODE_LINES, _MAX_PARAMETERS, _LANGUAGES)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        return ask_child(__name__, batch, folder, limits)
+        findings, unread = ask_child(__name__, batch, folder, limits)
+        seen = inside(batch, findings)["unit"].unique()
+        others = batch.filter(~pl.col("unit").is_in(seen.implode()))["unit"]
+        unsure = dict.fromkeys(others.to_list(), "not applicable: Lizard sees no function in it")
+        return votes_from(batch, findings.filter(pl.col("rule") != _FUNCTION), unread=unread, unsure=unsure)
 
 
-def inspect(language: str, kind: str, code: str) -> Answer:
-    """One pattern's vote, from the first form of it in which Lizard sees a function; runs in the child."""
+def inspect(language: str, file: str, content: bytes) -> Seen:
+    """Every function of a file, and what is too much about it; runs in the child."""
     from lizard import FileAnalyzer, condition_counter, line_counter, preprocessing, token_counter
 
     analyser = FileAnalyzer([preprocessing, _drop_comments, line_counter, token_counter, condition_counter])
-    for text, lines_before in forms(language, code):
-        functions = analyser.analyze_source_code(_FILE_NAMES[language], text).function_list
-        if functions:
-            findings = [finding for function in functions for finding in _findings(function, lines_before)]
-            return "fail" if findings else "pass", None, findings
-    return "abstain", "not applicable: no function in it", []
+    functions = analyser.analyze_source_code(file, content.decode("utf-8", "replace")).function_list
+    return [found for function in functions for found in _findings(function)], None
 
 
 def _drop_comments(tokens: Any, reader: Any) -> Iterator[str]:
@@ -73,13 +65,14 @@ def _drop_comments(tokens: Any, reader: Any) -> Iterator[str]:
             yield from "\n" * (len(comment.splitlines()) - 1)
 
 
-def _findings(function: Any, lines_before: int) -> Iterator[Finding]:
+def _findings(function: Any) -> Iterator[Found]:
+    place = (function.start_line, max(function.start_line, function.end_line))
+    yield Found(_FUNCTION, "low", *place, function.name, is_failing=False)
     for rule, value, limit in (
         ("complexity", function.cyclomatic_complexity, _MAX_COMPLEXITY),
         ("length", function.nloc, _MAX_CODE_LINES),
         ("parameters", function.parameter_count, _MAX_PARAMETERS),
     ):
         if value > limit:
-            line = max(1, function.start_line - lines_before)
             message = f"{function.name}: {rule} {value}, at most {limit}"
-            yield Finding(rule=rule, severity="medium" if value > 2 * limit else "low", line=line, message=message)
+            yield Found(rule, "medium" if value > 2 * limit else "low", *place, message, is_failing=True)

@@ -1,12 +1,12 @@
-"""Parse: whether the definition is whole by the grammar of its language. Nothing is said of what it does.
-
-A definition out of its file may need a container to parse (a method, its class); those are in `fragment`.
+"""Parse: whether a text is whole by the grammar of its language. Nothing is said of what it does, nor of what is
+around it: an error elsewhere in its file is not its own.
 """
 
 from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from stemma.languages import LANGUAGES
-from stemma.quorum.members.base import Family, Finding, version_of
-from stemma.quorum.members.child import Answer, ask_child
-from stemma.quorum.members.fragment import forms
+from stemma.languages import LANGUAGES, grammar_of
+from stemma.quorum.members.base import Family, inside, version_of, votes_from
+from stemma.quorum.members.child import Found, Seen, ask_child
 from stemma.quorum.process import Limits
 
 # An unexpanded macro is an error to the grammar and none to the compiler: here an error proves nothing.
@@ -28,34 +27,32 @@ class Parse:
     name = "parse"
     family: Family = "structure"
     languages = frozenset(LANGUAGES)
-    weight = 0.25
+    is_lasting = True
 
     def version(self) -> str:
         grammars = version("tree-sitter-language-pack")
-        return version_of("tree-sitter-language-pack", grammars, sorted(self.languages), sorted(_PREPROCESSED))
+        rules = (sorted(self.languages), sorted(_PREPROCESSED), "errors that lie whole within the text")
+        return version_of("tree-sitter-language-pack", grammars, *rules)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        return ask_child(__name__, batch, folder, limits)
+        findings, unread = ask_child(__name__, batch, folder, limits)
+        preprocessed = batch.filter(pl.col("language").is_in(_PREPROCESSED))
+        in_macros = pl.col("file").is_in(preprocessed["file"].unique().implode())
+        first = inside(preprocessed, findings.filter(in_macros)).group_by("unit").agg(pl.col("line").min())
+        unsure = {
+            unit: f"not applicable: line {line} does not parse before its macros are expanded"
+            for unit, line in first.iter_rows()
+        }
+        return votes_from(batch, findings.filter(~in_macros), unread=unread, unsure=unsure)
 
 
-def inspect(language: str, kind: str, code: str) -> Answer:
-    """One pattern's vote: pass in the first form and dialect that parse whole; runs in the child."""
-    dialects = sorted(LANGUAGES[language].grammars)
-    first_error: int | None = None
-    for text, lines_before in forms(language, code):
-        data = text.encode("utf-8", "replace")
-        for grammar in dialects:
-            root = _parser(grammar).parse(data).root_node
-            if not root.has_error:
-                return "pass", None, []
-            if first_error is None:
-                first_error = max(1, _first_error_line(root) - lines_before)
-    if language in _PREPROCESSED:
-        return "abstain", f"not applicable: line {first_error} does not parse before its macros are expanded", []
-    if language == "python" and _compiles(forms(language, code)[0][0]):
-        return "pass", None, []  # newer syntax than the grammar's
-    message = "syntax error, alone and in any container its language has"
-    return "fail", None, [Finding(rule="syntax", severity="high", line=first_error or 1, message=message)]
+def inspect(language: str, file: str, content: bytes) -> Seen:
+    """Every place in a file that its grammar cannot read; runs in the child."""
+    root = _parser(grammar_of(file) or min(LANGUAGES[language].grammars)).parse(content).root_node
+    if not root.has_error or (language == "python" and _compiles(content)):  # newer syntax than the grammar's
+        return [], None
+    places = sorted(set(_errors(root)))
+    return [Found("syntax", "high", first, last, "syntax error", is_failing=True) for first, last in places], None
 
 
 @cache
@@ -65,22 +62,23 @@ def _parser(grammar: str) -> Any:
     return get_parser(grammar)  # type: ignore[arg-type]
 
 
-def _first_error_line(root: Any) -> int:
-    """Line, from 1, of the first erroneous or missing node."""
-    node = root
-    while not (node.is_error or node.is_missing):
-        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
-        if inner is None:
-            break
-        node = inner
-    return int(node.start_point[0]) + 1
+def _errors(root: Any) -> Iterator[tuple[int, int]]:
+    """First and last line, from 1, of every erroneous or missing node. An error may hold what was read well."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            (first, _), (last, column) = node.start_point, node.end_point
+            yield first + 1, (last if column or last == first else last - 1) + 1
+        if node.has_error:
+            waiting.extend(child for child in node.children if child.has_error or child.is_missing)
 
 
-def _compiles(text: str) -> bool:
+def _compiles(content: bytes) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ast.parse(text)
+            ast.parse(content)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False
     return True

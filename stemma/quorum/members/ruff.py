@@ -8,21 +8,26 @@ from __future__ import annotations
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from stemma.quorum.members.base import Family, Finding, MemberMissingError, Severity, version_of, votes_from
-from stemma.quorum.members.fragment import PYTHON_LINES_BEFORE, write_python
+from stemma.quorum.members.base import (
+    DOES_NOT_PARSE,
+    FILES,
+    FINDINGS,
+    Family,
+    MemberMissingError,
+    Severity,
+    version_of,
+    votes_from,
+)
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
-# Each of these is decided by the definition alone. Left out, because they need the rest of the file: undefined names
-# (F821), unused imports and names (F401, F841 says nothing of correctness), nonlocal without binding (PLE0117),
-# `__all__` (PLE0604, PLE0605), await and return outside a function (the compiler's own). Left out, because they are
-# style or an idiom: B008 (FastAPI), B009, B010, B024, B026, B027, B028, B904, B905. Left out after reading what they
-# hit in 15,000 definitions of installed packages: B004, B011 (`assert False` for "cannot happen"), B015 and B018 (an
-# operator or attribute tried for its effect), B020 (`for x in f(x)`), B023 (called before the loop goes on), F811
-# (`overload` is only known by its import), PLE0704 (`raise` in what a handler calls), PLR0124 (`x != x`: NaN).
+# Left out, because they are said of the file and not of a definition (F401, PLE0604, PLE0605), or are style or an
+# idiom: F841, B008 (FastAPI), B009, B010, B024, B026, B027, B028, B904, B905. Left out after reading what they hit in
+# 15,000 definitions of installed packages: B004, B011 (`assert False` for "cannot happen"), B015 and B018 (an operator
+# or attribute tried for its effect), B020 (`for x in f(x)`), B023 (called before the loop goes on), PLE0704 (`raise` in
+# what a handler calls), PLR0124 (`x != x`: NaN).
 _RULES: dict[str, Severity] = {
     # raises, or does something else than it says, whenever the line is reached
     **dict.fromkeys(("F50", "F52", "F601", "F602", "F621", "F622", "F631", "F632", "F633", "F634"), "high"),
@@ -34,6 +39,8 @@ _RULES: dict[str, Severity] = {
     # very likely not meant
     **dict.fromkeys(("B003", "B006", "B019", "B021", "B031", "B032", "B033"), "medium"),
     **dict.fromkeys(("B034", "B035", "B039"), "medium"),
+    # decided by what stands around the definition: a name that nothing binds, a definition that a later one undoes
+    **dict.fromkeys(("F811", "F821", "PLE0117"), "medium"),
     **dict.fromkeys(("F402", "E722", "PLW0127", "PLW0128", "PLW0129", "PLW0131", "PLW0133"), "medium"),
     **dict.fromkeys(("PLW0177", "PLW0711", "PLW1501", "PLW1508", "PLW1509", "PLW2101"), "medium"),
     **dict.fromkeys(("ASYNC251", "RUF006", "RUF016", "RUF018"), "medium"),
@@ -46,7 +53,7 @@ class Ruff:
     name = "ruff"
     family: Family = "correctness"
     languages = frozenset({"python"})
-    weight = 1.0
+    is_lasting = True
 
     def version(self) -> str:
         _binary()
@@ -56,18 +63,10 @@ class Ruff:
             raise MemberMissingError("ruff is not installed") from error
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        sources = write_python(batch, folder)
         selection = ("--select", ",".join(_RULES), "--ignore", ",".join(_IGNORED), "--output-format", "json")
-        answer = run_bounded([_binary(), "check", *_ARGUMENTS, *selection, sources.name], folder, limits)
-        findings: dict[str, list[Finding]] = {}
-        abstained: dict[str, str] = {}
-        for item in _parse(answer):
-            pattern_id, rule, finding = item
-            if rule is None:
-                abstained.setdefault(pattern_id, f"not applicable: does not parse alone ({finding['message']})")
-            elif finding["line"] > 0:
-                findings.setdefault(pattern_id, []).append(finding)
-        return votes_from(batch, findings, set(findings), abstained)
+        answer = run_bounded([_binary(), "check", *_ARGUMENTS, *selection, FILES], folder, limits)
+        findings, unread = _parse(answer)
+        return votes_from(batch, findings, unread=unread)
 
 
 def _binary() -> str:
@@ -79,25 +78,31 @@ def _binary() -> str:
         raise MemberMissingError("ruff is not installed") from error
 
 
-def _parse(answer: bytes) -> list[tuple[str, str | None, Finding]]:
-    """(pattern id, rule or None for a syntax error, finding) of each diagnostic."""
+def _parse(answer: bytes) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Findings, and why a file could not be read."""
+    unread: dict[str, str] = {}
+    rows = []
     try:
-        return [_diagnostic(item) for item in json.loads(answer)]
+        for item in json.loads(answer):
+            file, line = Path(item["filename"]).name, int(item["location"]["row"])
+            if item["code"] in (None, "invalid-syntax"):
+                unread.setdefault(file, f"{DOES_NOT_PARSE} (line {line}: {item['message']})")
+                continue
+            rule = str(item["code"])
+            end_line = max(line, int(item["end_location"]["row"]))
+            rows.append((file, rule, _severity(rule), line, end_line, str(item["message"]), True))
+        return pl.DataFrame(rows, schema=FINDINGS, orient="row"), unread
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
 
 
-def _diagnostic(item: dict[str, Any]) -> tuple[str, str | None, Finding]:
-    code = item["code"]
-    rule = None if code in (None, "invalid-syntax") else str(code)
-    line = int(item["location"]["row"]) - PYTHON_LINES_BEFORE
-    finding = Finding(rule=rule or "syntax", severity=_severity(rule), line=line, message=str(item["message"]))
-    return Path(item["filename"]).stem, rule, finding
+def _severity(rule: str) -> Severity:
+    """By the longest prefix of the rule that is in the table.
 
-
-def _severity(rule: str | None) -> Severity:
-    """By the longest prefix of the rule that is in the table."""
-    for length in range(len(rule or ""), 0, -1):
-        if severity := _RULES.get((rule or "")[:length]):
+    Raises:
+        KeyError: it is a rule that was not asked for.
+    """
+    for length in range(len(rule), 0, -1):
+        if severity := _RULES.get(rule[:length]):
             return severity
-    return "medium"
+    raise KeyError(rule)

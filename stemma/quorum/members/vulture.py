@@ -1,4 +1,4 @@
-"""Vulture: Python that can never run. It is asked in a child process, one analysis a pattern.
+"""Vulture: Python that can never run. It is asked in a child process, one analysis a file.
 
 Its own command line would take all files as one program, so that a name used in one would excuse another's.
 """
@@ -13,23 +13,22 @@ from typing import Any
 
 import polars as pl
 
-from stemma.quorum.members.base import Family, Finding, MemberMissingError, version_of
-from stemma.quorum.members.child import Answer, ask_child
-from stemma.quorum.members.fragment import PYTHON_LINES_BEFORE, python_module
+from stemma.quorum.members.base import DOES_NOT_PARSE, Family, MemberMissingError, version_of, votes_from
+from stemma.quorum.members.child import Found, Seen, ask_child
 from stemma.quorum.process import Limits
 
-# Alone, every definition is "unused" (60 %). What remains at 100 % is unreachable code, which fails, and unused
-# arguments, which a caller or a base class may dictate: they are told, and held against nobody.
+# In one file, every definition that others use is "unused". What remains at 100 % is unreachable code, which fails, and
+# unused arguments, which a caller or a base class may dictate: they are told, and held against nobody.
 _MIN_CONFIDENCE = 100
 _FAILS, _TOLD = "unreachable_code", "redundant"  # `if True:` without else is told too
-_EXCUSE = re.compile(r"#\s?noqa", re.IGNORECASE)
+_EXCUSE = re.compile(rb"#\s?noqa", re.IGNORECASE)
 
 
 class Vulture:
     name = "vulture"
     family: Family = "dead code"
     languages = frozenset({"python"})
-    weight = 0.5
+    is_lasting = True
 
     def version(self) -> str:
         try:
@@ -39,32 +38,27 @@ class Vulture:
         return version_of("vulture", tool, _MIN_CONFIDENCE, _FAILS, _TOLD, sys.version_info[:2])
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        return ask_child(__name__, batch, folder, limits)
+        findings, unread = ask_child(__name__, batch, folder, limits)
+        return votes_from(batch, findings, unread=unread)
 
 
-def inspect(language: str, kind: str, code: str) -> Answer:
-    """One pattern's vote; runs in the child."""
+def inspect(language: str, file: str, content: bytes) -> Seen:
+    """What of a file never runs or is never used; runs in the child."""
     from vulture import Vulture as Analyser  # type: ignore[import-untyped]
     from vulture.utils import ExitCode  # type: ignore[import-untyped]
 
     analyser = Analyser()
-    analyser.scan(_EXCUSE.sub("# ", python_module(code)))
+    try:
+        analyser.scan(_EXCUSE.sub(b"# ", content).decode("utf-8-sig", "replace"), filename=file)
+    except (RecursionError, MemoryError):  # it is nested deeper than any code a person writes
+        return [], DOES_NOT_PARSE
     if analyser.exit_code == ExitCode.InvalidInput:
-        return "abstain", "not applicable: does not parse alone", []
-    unused = analyser.get_unused_code(min_confidence=_MIN_CONFIDENCE)
-    findings = [
-        Finding(
-            rule=item.typ,
-            severity="medium" if _never_runs(item) else "low",
-            line=item.first_lineno - PYTHON_LINES_BEFORE,
-            message=item.message,
-        )
-        for item in unused
-        if item.first_lineno > PYTHON_LINES_BEFORE
-    ]
-    fails = any(finding["severity"] == "medium" for finding in findings)
-    return "fail" if fails else "pass", None, findings
+        return [], DOES_NOT_PARSE
+    return [_found(item) for item in analyser.get_unused_code(min_confidence=_MIN_CONFIDENCE)], None
 
 
-def _never_runs(item: Any) -> bool:
-    return item.typ == _FAILS and not item.message.startswith(_TOLD)
+def _found(item: Any) -> Found:
+    never_runs = item.typ == _FAILS and not item.message.startswith(_TOLD)
+    severity = "medium" if never_runs else "low"
+    last = max(item.first_lineno, item.last_lineno)
+    return Found(item.typ, severity, item.first_lineno, last, item.message, is_failing=never_runs)
