@@ -34,6 +34,7 @@ COMMANDS = {
     "drift": "drift",
     "archive": "archive",
     "verdict": "ask",
+    "report": "report",
     "doctor": "doctor",
     "sql": "ask",
 }
