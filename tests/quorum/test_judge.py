@@ -1,4 +1,4 @@
-"""An LLM judge behind an endpoint of this machine, which answers, stalls, refuses, lies, and obeys the code it reads."""
+"""An LLM judge behind an endpoint on this machine that answers, stalls, refuses, lies and obeys code."""
 
 from __future__ import annotations
 
@@ -386,7 +386,7 @@ def test_a_model_that_obeys_the_code_it_reads_passes_nothing(
 
 
 def test_no_code_can_close_its_fence_or_know_the_token() -> None:
-    fences, tokens, labels = set(), set(), set()
+    fences, tokens, labels = set[str](), set[str](), set[str]()
     for _ in range(20):
         question = compose(prepare(SOUND, "", "python", "function"))
         fences.add(question.fence)
@@ -568,7 +568,9 @@ def test_a_key_may_come_from_the_environment(
         make(api_key_variable="THEIR_KEY")
 
 
-def test_the_quorum_asks_a_judge_as_any_member(make: Make) -> None:
+def test_the_quorum_asks_a_judge_as_any_member(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(SOUND)
     row = dict.fromkeys(BATCH.names(), "x") | {"unit": 7, "language": "python", "start_line": 1, "end_line": 3}
-    votes = ask(make(), pl.DataFrame([{**row, "code": SOUND}], schema=BATCH), LIMITS)
+    batch = pl.DataFrame([{**row, "file": "x.py", "code": SOUND}], schema=BATCH)
+    votes = ask(make(), batch, tmp_path, LIMITS)
     assert votes["vote"].to_list() == ["pass"]
