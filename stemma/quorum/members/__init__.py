@@ -19,8 +19,9 @@ def open_members(settings: Settings | None = None, database: Database | None = N
     """
     from stemma.quorum.members.bandit import Bandit
     from stemma.quorum.members.lizard import Lizard
+    from stemma.quorum.members.packs import Packs
     from stemma.quorum.members.parse import Parse
     from stemma.quorum.members.ruff import Ruff
     from stemma.quorum.members.vulture import Vulture
 
-    return (Parse(), Ruff(), Bandit(), Lizard(), Vulture())
+    return (Parse(), Ruff(), Bandit(), Packs("security"), Lizard(), Vulture())

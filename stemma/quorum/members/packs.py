@@ -1,0 +1,164 @@
+"""Semgrep with our own rules, which are data: `stemma/quorum/packs/<language>-<family>.yaml`. A member for each family.
+
+A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
+`fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
+which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
+from stemma.quorum.packs import Rule, read_packs
+from stemma.quorum.process import Limits, NoAnswerError, run_bounded
+
+# The engine without Semgrep's command line: it starts in 0.1 s, not 3, reads no settings, no project file and no
+# ignore file, sends nothing, and looks at exactly the files it is told. `nosemgrep` it only remarks, and we are deaf.
+_ENGINE = ("-j", "1", "-json_nodots", "-fast")
+_RULE_TIMEOUT_S = 5  # on one file; every 20th of a member's time-out, so that one file cannot spend it all
+_MAX_BYTES = 1_000_000  # Semgrep's own default; 7 MB of Python made it take 4.3 GB
+_RULES, _TARGETS = "rules.json", "targets.json"
+
+
+class Packs:
+    """One family's rules, of every language that has a pack of it."""
+
+    is_lasting = True
+
+    def __init__(self, family: Literal["security", "correctness"]) -> None:
+        self._family: Literal["security", "correctness"] = family
+
+    @property
+    def name(self) -> str:
+        return f"pack {self._family}"
+
+    @property
+    def family(self) -> Family:
+        return self._family
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return read_packs(self._family).languages
+
+    def version(self) -> str:
+        try:
+            tool = version("semgrep")
+        except PackageNotFoundError as error:
+            raise MemberMissingError("semgrep is not installed") from error
+        _engine()
+        return version_of("semgrep", tool, read_packs(self._family).digest, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
+
+    def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
+        rules = read_packs(self._family).rules
+        files = batch.select("file", "language").unique(maintain_order=True)
+        too_long = [file for file in files["file"] if (folder / FILES / file).stat().st_size > _MAX_BYTES]
+        asked = files.filter(~pl.col("file").is_in(too_long))
+        answer = _ask_engine(rules.values(), asked, folder, limits)
+        findings, doubts = _findings(answer, rules)
+        unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
+        lost = _lost(answer, asked["file"].to_list(), rules)
+        unsure = _doubts(batch, doubts) | _unread(batch, lost)
+        return votes_from(batch, findings, unread=unread, unsure=unsure)
+
+
+def _engine() -> str:
+    package = find_spec("semgrep")
+    engine = Path(package.origin or "").parent / "bin" / "semgrep-core" if package else None
+    if engine is None or not engine.is_file():
+        raise MemberMissingError("semgrep is not installed, or without its engine")
+    return str(engine)
+
+
+def _ask_engine(rules: Iterable[Rule], files: pl.DataFrame, folder: Path, limits: Limits) -> dict[str, Any]:
+    (folder / _RULES).write_text(json.dumps({"rules": [rule.semgrep for rule in rules]}), encoding="utf-8")
+    targets = [
+        ["CodeTarget", {"path": {"fpath": path, "ppath": f"/{path}"}, "analyzer": language, "products": ["sast"]}]
+        for path, language in files.select(pl.lit(f"{FILES}/") + pl.col("file"), "language").iter_rows()
+    ]
+    (folder / _TARGETS).write_text(json.dumps(["Targets", targets]), encoding="utf-8")
+    rule_timeout_s = min(_RULE_TIMEOUT_S, limits.timeout_s / 4)
+    bounds = ("-timeout", f"{rule_timeout_s:.1f}", "-max_memory", str(limits.memory_bytes * 9 // 10 >> 20))
+    options = ("-rules", _RULES, "-targets", _TARGETS, *_ENGINE, *bounds)
+    try:
+        answer = json.loads(run_bounded([_engine(), *options], folder, limits))
+        return {key: list(answer[key]) for key in ("results", "errors")} | {"scanned": answer["paths"]["scanned"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
+
+
+_DOUBTS = pl.Schema({"file": pl.String, "line": pl.Int32, "end_line": pl.Int32, "reason": pl.String})
+
+
+def _findings(answer: Mapping[str, Any], rules: Mapping[str, Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What was found (schema `FINDINGS`), and where silence is no clean bill."""
+    found, doubts = [], []
+    try:
+        for item in answer["results"]:
+            rule = rules[item["check_id"]]
+            file = Path(item["path"]).name
+            lines = int(item["start"]["line"]), int(item["end"]["line"])
+            found.append((file, rule.name, rule.severity, *lines, rule.why, rule.fails))
+            if rule.doubts:
+                doubts.append((file, *lines, f"cannot vouch: {rule.why}"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
+    return pl.DataFrame(found, FINDINGS, orient="row"), pl.DataFrame(doubts, _DOUBTS, orient="row")
+
+
+def _lost(answer: Mapping[str, Any], asked: list[str], rules: Mapping[str, Rule]) -> pl.DataFrame:
+    """Lines that the engine did not judge, and why: it could not read them, ran out of time, or left a file out.
+
+    Raises:
+        NoAnswerError: it could not read a rule, or says something that is about no file.
+    """
+    lost: list[tuple[str, int, int | None, str]] = []
+    try:
+        scanned = {Path(path).name for path in answer["scanned"]}
+        lost += [(file, 1, None, "left out") for file in asked if file not in scanned]
+        for error in answer["errors"]:
+            kind = error["error_type"]
+            if isinstance(kind, list) and kind[0] == "PartialParsing":
+                spans = ((Path(span["path"]).name, span["start"]["line"], span["end"]["line"]) for span in kind[1])
+                lost += [(*span, "Semgrep cannot parse a part of it") for span in spans]
+                continue
+            path, rule = error.get("location", {}).get("path"), error.get("rule_id")
+            file = Path(path).name if path else ""
+            if file not in asked:
+                raise NoAnswerError(f"it cannot read {rule or 'its rules'}: {kind}")
+            lost.append((file, 1, None, _trouble(str(kind), rule if rule in rules else None)))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
+    return pl.DataFrame(lost, _DOUBTS, orient="row")
+
+
+def _trouble(kind: str, rule: str | None) -> str:
+    if "syntax" in kind.lower() or "pars" in kind.lower():
+        return "Semgrep cannot parse the file it stands in"
+    return f"Semgrep met {kind!r} in the file it stands in" + (f" by {rule}" if rule else "")
+
+
+def _doubts(batch: pl.DataFrame, doubts: pl.DataFrame) -> dict[int, str]:
+    """The first reason why each text's silence is no clean bill, by unit: of what lies inside it."""
+    inside = (pl.col("line") >= pl.col("start_line")) & (pl.col("end_line_right") <= pl.col("end_line"))
+    return _by_unit(batch, doubts, inside)
+
+
+def _unread(batch: pl.DataFrame, lost: pl.DataFrame) -> dict[int, str]:
+    """The first reason why each text was not judged, by unit: of what it shares a line with."""
+    touches = (pl.col("line") <= pl.col("end_line")) & (
+        pl.col("end_line_right").is_null() | (pl.col("end_line_right") >= pl.col("start_line"))
+    )
+    return _by_unit(batch, lost.with_columns(pl.lit("not applicable: ") + pl.col("reason")), touches)
+
+
+def _by_unit(batch: pl.DataFrame, places: pl.DataFrame, is_of: pl.Expr) -> dict[int, str]:
+    touched = batch.join(places, on="file").filter(is_of).sort("unit", "line").unique("unit", maintain_order=True)
+    return dict(touched.select("unit", "reason").iter_rows())
