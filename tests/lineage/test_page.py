@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -11,48 +10,28 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser
 
 from stemma.lineage.answers import Answer, Kind, View, from_database
 from stemma.lineage.drawing import lay_out, nearest
 from stemma.lineage.graph import EDGES, EVENTS, NODES, Graph
 from stemma.lineage.page import MAX_DRAWN, to_page
 from stemma.store.postgres import Database
+from tests import browser as browser_page
+from tests.browser import contrast, open_browser
 from tests.lineage.planted import HOSTILE, PATH_A, PATH_B, node_id, plant
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SHOWN = HOSTILE.replace("\u202e", "\N{REPLACEMENT CHARACTER}")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        if executable is None and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip("no Chromium on this machine: install one, or run `playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
-class Opened:
-    """A page in a tab, and all that it asked of the network or complained of."""
-
-    def __init__(self, browser: Browser, file: Path, *, width: int = 1200, scheme: str = "light") -> None:
-        self.tab: Page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        self.tab.on("request", self._ask)
-        self.tab.on("console", self._say)
-        self.tab.on("pageerror", lambda error: self.said.append(str(error)))
-        self.tab.on("dialog", lambda dialog: self.said.append(dialog.message))
-        self.tab.goto(file.as_uri())
-
-    def _ask(self, request: Request) -> None:
-        self.asked.append(request.url)
-
-    def _say(self, message: ConsoleMessage) -> None:
-        self.said.append(message.text)
+class Opened(browser_page.Opened):
+    """The page of a lineage."""
 
     def mark(self, name: str) -> str:
         return f'.version[data-node="{node_id(name)}"]'
@@ -164,27 +143,16 @@ def test_a_narrow_screen_scrolls_the_drawing_and_not_the_page(browser: Browser, 
     assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(18, 22, 26)")
 
 
-def _luminance(colour: str) -> float:
-    """Relative luminance, WCAG 2.2."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_text_and_marks_stand_out_from_what_is_behind_them(place: int) -> None:
     style = (files("stemma.lineage") / "page.css").read_text()
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", blocks[place]))
 
-    def contrast(front: str, back: str) -> float:
-        light, dark = sorted((_luminance(colours[front]), _luminance(colours[back])), reverse=True)
-        return (light + 0.05) / (dark + 0.05)
-
     for back in ("paper", "band", "card"):
-        assert min(contrast("ink", back), contrast("soft", back)) >= 4.5
+        assert min(contrast(colours[front], colours[back]) for front in ("ink", "soft")) >= 4.5
         for front in ("born", "changed", "moved", "joined", "quiet", "marked", "removed", "agent", "human", "mixed"):
-            assert contrast(front, back) >= 3, (front, back)
+            assert contrast(colours[front], colours[back]) >= 3, (front, back)
 
 
 def chain(length: int) -> Graph:

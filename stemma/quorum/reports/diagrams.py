@@ -14,7 +14,7 @@ from itertools import count
 from stemma.quorum.reports.document import text
 from stemma.quorum.reports.model import Bin
 
-_LEFT, _TOP, _SIDE = 50, 12, 390
+_LEFT, _TOP, _SIDE = 62, 12, 380
 _PLOT, _COUNTS = 270, 54
 _Z = 1.959964  # of a 95 % interval
 
@@ -29,8 +29,9 @@ def reliability(bins: Sequence[Bin]) -> str:
     )
     return "".join(
         (
-            _open(_LEFT + _SIDE + 14, height, "Reliability diagram", desc, kind="reliability"),
+            _open(_LEFT + _SIDE + 26, height, "Reliability diagram", desc, kind="reliability"),
             *_grid(bottom),
+            *(_bar(row, bottom) for row in bins),
             f'<path class="ideal" d="M{_LEFT} {bottom}L{_LEFT + _SIDE} {_TOP}"/>',
             *(_bin(row, bottom) for row in bins),
             *_histogram(bins, bottom + 40),
@@ -47,20 +48,25 @@ def _grid(bottom: int) -> Iterator[str]:
         yield f'<text class="tick" x="{x:g}" y="{bottom + 16}">{tick * 10} %</text>'
     yield f'<text class="axis" x="{_LEFT + _SIDE / 2:g}" y="{bottom + 33}">stated probability of being fit</text>'
     middle = _TOP + _PLOT / 2
-    yield f'<text class="axis" transform="translate(11 {middle:g}) rotate(-90)">share that was fit</text>'
+    yield f'<text class="axis" transform="translate(13 {middle:g}) rotate(-90)">share that was fit</text>'
+
+
+def _bar(row: Bin, bottom: int) -> str:
+    left, width, height = _LEFT + _SIDE * row.low, _SIDE * (row.high - row.low), _PLOT * row.share_fit
+    size = f'width="{width - 2:g}" height="{height:g}"'
+    return f'<rect class="bar" x="{left + 1:g}" y="{bottom - height:g}" {size}/>'
 
 
 def _bin(row: Bin, bottom: int) -> str:
     x, low, high = _LEFT + _SIDE * row.mean_probability, *wilson(row.share_fit, row.n)
-    left, width, top = _LEFT + _SIDE * row.low, _SIDE * (row.high - row.low), bottom - _PLOT * row.share_fit
     told = (
         f"stated {row.low:.1f} to {row.high:.1f}, on average {row.mean_probability:.2f}: {row.share_fit:.0%} of "
         f"{row.n:,} texts were fit (95 % interval {low:.0%} to {high:.0%})"
     )
     return (
-        f'<g><title>{told}</title><rect class="bar" x="{left + 1:g}" y="{top:g}" width="{width - 2:g}" '
-        f'height="{bottom - top:g}"/><path class="interval" d="M{x:g} {bottom - _PLOT * low:g}V'
-        f'{bottom - _PLOT * high:g}"/><circle class="dot" cx="{x:g}" cy="{top:g}" r="5"/></g>'
+        f"<g><title>{told}</title>"
+        f'<path class="interval" d="M{x:g} {bottom - _PLOT * low:g}V{bottom - _PLOT * high:g}"/>'
+        f'<circle class="dot" cx="{x:g}" cy="{bottom - _PLOT * row.share_fit:g}" r="5"/></g>'
     )
 
 
@@ -89,7 +95,8 @@ def over_time(title: str, points: Sequence[tuple[datetime, float | None, str]], 
     """A figure by its points in order: when, how much (null: a gap), and what the point is."""
     known = [value for _, value, _ in points if value is not None]
     width, height, left, right, top, bottom = 340, 150, 56, 14, 14, 118
-    low, high = _range(known, is_share=is_share)
+    ticks = _scale(known, is_share=is_share)
+    low, high = ticks[0], ticks[-1]
     step = (width - left - right) / max(1, len(points) - 1)
 
     def spot(place: int, value: float) -> tuple[float, float]:
@@ -99,7 +106,7 @@ def over_time(title: str, points: Sequence[tuple[datetime, float | None, str]], 
     last = f", the last {_amount(known[-1], is_share=is_share)}" if known else ""
     desc = f"{len(known)} of {len(points)} reports have it{last}."
     parts = [_open(width, height, title, desc, kind="over-time")]
-    for tick in (low, (low + high) / 2, high):
+    for tick in ticks:
         y = spot(0, tick)[1]
         parts.append(f'<path class="grid" d="M{left} {y:g}H{width - right}"/>')
         parts.append(f'<text class="tick end" x="{left - 6}" y="{y + 4:g}">{_amount(tick, is_share=is_share)}</text>')
@@ -117,20 +124,23 @@ def over_time(title: str, points: Sequence[tuple[datetime, float | None, str]], 
     return "".join((*parts, "</svg>"))
 
 
-def _range(values: Sequence[float], *, is_share: bool) -> tuple[float, float]:
-    """Room around the values, so that small changes look small: a tenth of the share's scale at least."""
+def _scale(values: Sequence[float], *, is_share: bool) -> list[float]:
+    """Two to five round ticks around the values, with room left, so that small changes look small."""
     if not values:
-        return 0.0, 1.0
+        return [0.0, 1.0]
     low, high = min(values), max(values)
-    least = 0.1 if is_share else 0.1 * max(abs(low), abs(high), 0.1)
-    spread = max(high - low, least) * 1.2
+    room = max((high - low) * 1.1, 0.1 if is_share else 0.1 * max(abs(low), abs(high)) or 1.0)
     middle = (low + high) / 2
-    low, high = middle - spread / 2, middle + spread / 2
-    if is_share and spread <= 1:
-        low, high = (0.0, spread) if low < 0 else (1 - spread, 1.0) if high > 1 else (low, high)
-    elif is_share or (values and min(values) >= 0 > low):
-        low, high = (0.0, 1.0) if is_share else (0.0, high)
-    return low, high
+    if not is_share and all(value == round(value) for value in values):
+        room = max(room, 3.0)  # of what is counted there is no half
+    power = 10.0 ** math.floor(math.log10(room / 2))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= room / 3)
+    first, last = math.floor((middle - room / 2) / step), math.ceil((middle + room / 2) / step)
+    if low >= 0:  # what is counted or shared is never below nothing, and a share never above all
+        first = max(first, 0)
+    if is_share and high <= 1:
+        last = min(last, math.ceil(1 / step))
+    return [step * place for place in range(first, max(last, first + 1) + 1)]
 
 
 def _line(spots: Sequence[tuple[float, float] | None]) -> str:

@@ -12,7 +12,7 @@ from stemma.readable import readable
 MAX_TEXTS = 100
 """Told one by one; hosts cut what is longer than 65,000 characters."""
 _MAX_CHARS = 200
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$>=-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]#|~$>])")  # the others mean something only at the beginning of a line
 
 
 def to_markdown(report: Report) -> str:
@@ -21,7 +21,7 @@ def to_markdown(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"# Is this code fit to be reused? {_text(report.subject.name)}"
+    yield f"# {_text(wording.title(report))}"
     yield from ("", f"**{wording.headline(report)}**", "", wording.ABOUT, "")
     yield from (f"- {term}: {_text(value)}" for term, value in wording.facts(report))
     yield from _counts(report)
@@ -44,7 +44,9 @@ def _counts(report: Report) -> Iterator[str]:
     yield "What may be done with them: " + "; ".join(
         f"{n:,} {wording.DECISIONS[decision]}" for decision, n in counts.decisions.items()
     )
-    yield from (f"- Without a verdict: {row.n:,}, for {_text(row.name)}" for row in counts.unjudged)
+    if counts.unjudged:
+        yield ""
+    yield from (f"- Without a verdict: {row.n:,} ({_text(row.name)})" for row in counts.unjudged)
 
 
 def _gates(report: Report) -> Iterator[str]:
@@ -106,7 +108,8 @@ def _quorum(report: Report) -> Iterator[str]:
         yield "No text with a verdict has a label yet, so nobody knows."
     yield ""
     told = quorum.calibration_error.unknown_reason
-    yield f"- Expected calibration error: {wording.number(quorum.calibration_error, 3)}{f' ({told})' if told else ''}. "
+    error = f"{wording.number(quorum.calibration_error, 3)}{f' ({told})' if told else ''}"
+    yield f"- Expected calibration error: {error}. {wording.CALIBRATION}"
     yield f"- Agreement (alpha): {wording.number(quorum.alpha)}{_reason(report)}. {wording.ALPHA}"
     yield from ("", wording.MEMBERS, "")
     members = [
@@ -134,7 +137,8 @@ def _trends(report: Report) -> Iterator[str]:
     if not told:
         return
     yield from ("", "## Over time", "")
-    yield from _table(("Figure", "Trend"), [(trend.title, _text(wording.movement(trend))) for trend in told])
+    rows = [(trend.title, wording.latest(trend), _text(wording.movement(trend))) for trend in told]
+    yield from _table(("Figure", "Now", "Trend"), rows)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> Iterator[str]:

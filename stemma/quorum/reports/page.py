@@ -17,11 +17,11 @@ MAX_TEXTS = 300
 
 def to_page(report: Report) -> str:
     """The report as an HTML document that needs nothing else."""
-    return document(f"Is this code fit to be reused? {report.subject.name}", _body(report))
+    return document(wording.title(report), _body(report))
 
 
 def _body(report: Report) -> Iterator[str]:
-    yield f"<header><h1>Is this code fit to be reused? {breakable(report.subject.name)}</h1>"
+    yield f"<header><h1>{breakable(wording.title(report))}</h1>"
     yield f'<p class="headline">{text(wording.headline(report))}</p><p>{wording.ABOUT}</p><dl class="facts">'
     yield from (f"<dt>{term}</dt><dd>{breakable(value)}</dd>" for term, value in wording.facts(report))
     yield "</dl></header>"
@@ -81,7 +81,7 @@ def _gates(report: Report) -> Iterator[str]:
 
 def _texts(report: Report) -> Iterator[str]:
     groups = (
-        ("reject", "reject", "Rejected", "Do not reuse these. The gravest come first."),
+        ("reject", "reject", "Rejected", "Do not reuse these. Those least likely to be fit come first."),
         ("needs_review", "review", "For a person to review", "The votes did not suffice to decide on these."),
     )
     for outcome, kind, title, about in groups:
@@ -144,7 +144,8 @@ def _quorum(report: Report) -> Iterator[str]:
     yield f"<h2>How far to believe it</h2><p>{wording.RELIABILITY}</p>"
     if quorum.bins:
         yield f"<figure>{diagrams.reliability(quorum.bins)}<figcaption>On "
-        yield f"{wording.count(quorum.n_labelled, 'labelled text')}, from all that Stemma reads.</figcaption></figure>"
+        yield f"{wording.count(quorum.n_labelled, 'labelled text')}, from all that Stemma reads. "
+        yield f"{wording.DIAGRAM}</figcaption></figure>"
         yield "<details><summary>The same as numbers</summary>"
         bins: list[Sequence[str]] = [
             (f'<th scope="row">{row.low:.1f}–{row.high:.1f}</th>', _number(f"{row.n:,}"),
@@ -197,8 +198,8 @@ def _trends(report: Report) -> Iterator[str]:
     yield "<h2>Over time</h2><p>From saved reports on the same code, one for each commit, oldest first. A figure "
     yield "counts as moved where it changed by more than its margin.</p><div class='figures'>"
     for trend in told:
-        yield f"<figure><h3>{text(trend.title)}</h3>{_drawn(trend)}<figcaption>{text(wording.movement(trend))}"
-        yield "</figcaption></figure>"
+        yield f"<figure><h3>{text(trend.title)}</h3>{_drawn(trend)}<figcaption>"
+        yield f"{wording.latest(trend)}, {text(wording.movement(trend))}</figcaption></figure>"
     yield "</div>"
 
 

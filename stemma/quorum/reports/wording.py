@@ -19,15 +19,19 @@ DECISIONS = {
 MOVEMENTS = {"improving": "↗ improving", "declining": "↘ declining", "rising": "↑ rising", "falling": "↓ falling"}
 
 ABOUT = (
-    "Several independent programs looked at each piece of code (a function, method or class) and voted on whether it "
-    "is fit to be reused. A verdict needs votes that see with different eyes: on structure, correctness, security and "
-    "more. Where they do not suffice nothing is guessed, and the piece is left for a person."
+    "Several independent programs looked at each piece of code (a function, method or class: a text, counted once "
+    "however often it is copied) and voted on whether it is fit to be reused. A verdict needs votes that see with "
+    "different eyes: on structure, correctness, security and more. Where they do not suffice nothing is guessed, and "
+    "the piece is left for a person."
 )
 RELIABILITY = (
     "Each verdict states a probability that the code is fit to be reused. Where people, or what became of the code, "
-    "have said how it really was (a label), the two can be held together. If the probabilities mean what they say, the "
-    "points lie on the dashed line: of code said to be fit with 80 %, four in five pieces are. The bars around a point "
-    "are its 95 % interval (Wilson): with few labels it is wide, and says little."
+    "have said how it really was (a label), the two can be held together. If the probabilities mean what they say, "
+    "then of code said to be fit with 80 %, four in five pieces are."
+)
+DIAGRAM = (
+    "The points should lie on the dashed line. The bar through a point is its 95 % interval (Wilson): with few labels "
+    "it is long, and the point says little."
 )
 ALPHA = (
     "Krippendorff's alpha tells how far the members agree: 1 is full agreement, 0 what chance alone would give, and "
@@ -41,6 +45,11 @@ MEMBERS = (
     "Members of one family see with the same eyes, and count once. An abstention is no vote: a member that cannot read "
     "a language, or gave no answer, says so. On labelled code: passed rightly and wrongly, failed rightly and wrongly."
 )
+
+
+def title(report: Report) -> str:
+    subject = report.subject
+    return f"Is the code of {subject.name} fit to be reused?"
 
 
 def headline(report: Report) -> str:
@@ -64,7 +73,7 @@ def headline(report: Report) -> str:
 def facts(report: Report) -> Iterator[tuple[str, str]]:
     """What was judged, when and by which rule: term and value."""
     subject = report.subject
-    yield "Judged", f"{subject.name} ({subject.kind})" if subject.kind != "all" else subject.name
+    yield "Judged", subject.name if subject.kind == "all" else f"{subject.kind} {subject.name}"
     if subject.location:
         yield "Read from", subject.location
     yield "Commit", said(subject.commit)
@@ -73,12 +82,12 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "Branch", said(subject.branch)
     first, last = report.judged_from.value, report.judged_until.value
     if first is None or last is None:
-        yield "Verdicts of", f"unknown: {report.judged_from.unknown_reason}"
+        yield "Verdicts dated", f"unknown: {report.judged_from.unknown_reason}"
     else:
         until = "" if first.date() == last.date() else f" to {last:%Y-%m-%d}"
-        yield "Verdicts of", f"{first:%Y-%m-%d}{until}"
+        yield "Verdicts dated", f"{first:%Y-%m-%d}{until}"
     if report.rules:
-        yield "Decided by rule", ", ".join(f"{rule.name} ({rule.n:,})" for rule in report.rules)
+        yield "Decided by rule", ", ".join(f"{rule.name} ({count(rule.n, 'text')})" for rule in report.rules)
     yield "Report made", f"{report.created_at:%Y-%m-%d %H:%M} UTC by Stemma {report.stemma_version}"
     yield "Report id", report.report_id
 
@@ -113,6 +122,14 @@ def confusion(member: MemberFigures) -> str:
 def abstentions(member: MemberFigures) -> str:
     told = [f"{reason.n:,} × {reason.name}" for reason in member.abstentions]
     return "; ".join([*told, *([f"{member.n_not_asked:,} × not asked"] if member.n_not_asked else [])])
+
+
+def latest(trend: Trend) -> str:
+    """The last known figure of a trend."""
+    value = next((point.value for point in reversed(trend.points) if point.value is not None), None)
+    if value is None:
+        return "unknown"
+    return f"{value:.1%}".replace("%", " %") if trend.is_share else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def movement(trend: Trend) -> str:

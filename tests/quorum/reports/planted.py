@@ -28,9 +28,9 @@ def ident(name: str) -> str:
     return name.encode().hex().ljust(32, "0")[:32]
 
 
-def plant(database: Database, *, with_sitting: bool = True, location: str = "/srv/shop") -> None:
+def plant(database: Database, *, with_sitting: bool = True, location: str = "/srv/shop", head: str = HEAD) -> None:
     """Fill the tables; in the order of their foreign keys."""
-    rows = _rows(location)
+    rows = _rows(location, head)
     if not with_sitting:
         del rows["sittings"], rows["sitting_members"], rows["labels"]
     with database.transaction() as transaction:
@@ -81,14 +81,14 @@ _VOTES: list[tuple[str, str, str, str | None, list[dict[str, Any]], float | None
 ]
 
 
-def _rows(location: str) -> dict[str, list[dict[str, Any]]]:
+def _rows(location: str, head: str) -> dict[str, list[dict[str, Any]]]:
     return {
-        "repositories": [_repository("shop", SHOP, location, HEAD), _repository("tools", TOOLS, "/srv/tools", "d" * 40)],
-        "commits": [_commit(SHOP, HEAD), _commit(TOOLS, "d" * 40)],
+        "repositories": [_repository("shop", SHOP, location, head), _repository("tools", TOOLS, "/tools", "d" * 40)],
+        "commits": [_commit(SHOP, head), _commit(TOOLS, "d" * 40)],
         "files": [_file(repo, path, category) for _, repo, path, category in _PLACES],
         "snippets": [_snippet(name, path) for name, _, path, _ in _PLACES],
         "patterns": [_pattern(name) for name in (*TEXTS, "getter", "lent")],
-        "votes": [_vote(*vote) for vote in _VOTES] + [_vote("ruff", "add", "fail", None, [], 9.0, version="0")],
+        "votes": [_vote(*vote[:-1], seconds=vote[-1]) for vote in _VOTES] + [_former_vote()],
         "verdicts": [_verdict(name) for name in TEXTS if TEXTS[name][1]] + [_former()],
         "labels": [
             *(_label(name, is_fit=True) for name in ("add", "sub", "hash")),
@@ -141,12 +141,18 @@ def _vote(
     vote: str,
     reason: str | None,
     findings: list[dict[str, Any]],
+    *,
     seconds: float | None,
     version: str = "1",
 ) -> dict[str, Any]:
     row = {"pattern_id": ident(name), "exact_hash": ident(f"text of {name}"), "member": member}
     said = {"member_version": version, "vote": vote, "probability": None, "reason": reason}
     return row | said | {"findings": json.dumps(findings), "seconds": seconds, "cost": None, "voted_at": NOW}
+
+
+def _former_vote() -> dict[str, Any]:
+    """Of a version that has no seat any more."""
+    return _vote("ruff", "add", "fail", None, [], seconds=9.0, version="0") | {"voted_at": NOW - dt.timedelta(days=9)}
 
 
 def _verdict(name: str) -> dict[str, Any]:
