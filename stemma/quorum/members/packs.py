@@ -2,7 +2,8 @@
 
 A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
-which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`.
+which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`; aliases and computed names,
+which no rule follows, are doubted in `stemma.quorum.members.doubts`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any, Literal
 import polars as pl
 
 from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
+from stemma.quorum.members.doubts import digest as doubts_digest
+from stemma.quorum.members.doubts import doubted
 from stemma.quorum.packs import Rule, read_packs
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
@@ -54,7 +57,8 @@ class Packs:
         except PackageNotFoundError as error:
             raise MemberMissingError("semgrep is not installed") from error
         _engine()
-        return version_of("semgrep", tool, read_packs(self._family).digest, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
+        rules = (read_packs(self._family).digest, doubts_digest() if self._family == "security" else None)
+        return version_of("semgrep", tool, *rules, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
         rules = read_packs(self._family).rules
@@ -66,6 +70,8 @@ class Packs:
         unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
         lost = _lost(answer, asked["file"].to_list(), rules)
         unsure = _doubts(batch, doubts) | _unread(batch, lost)
+        if self._family == "security":
+            unsure = doubted(batch, folder) | unsure
         return votes_from(batch, findings, unread=unread, unsure=unsure)
 
 

@@ -60,9 +60,9 @@ def read_packs(family: str) -> Packs:
             continue
         texts.append(file.read_text(encoding="utf-8"))
         language = file.name.partition("-")[0]
-        languages |= {language} & LANGUAGES.keys()
         for stated in yaml.load(texts[-1], yaml.CSafeLoader)["rules"]:
             rule = _rule(stated, file.name)
+            languages |= LANGUAGES.keys() & rule.semgrep["languages"] if language in LANGUAGES else set()
             if rule.name in rules:
                 raise ValueError(f"{file.name}: two rules are called {rule.name}")
             rules[rule.name] = rule
