@@ -61,7 +61,10 @@ def test_every_format_that_coverage_py_writes_says_the_same(
     assert finding.message == "No test runs 3 of its 8 lines: 3, 8-9."
 
 
-def test_a_database_is_read_without_the_projects_configuration(measured: GitRepository, ask: ASKS) -> None:
+def test_a_database_is_read_without_the_projects_configuration(
+    measured: GitRepository, ask: ASKS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(measured.path)
     measured.write({".coveragerc": "[run]\nplugins = ruin\n[report]\nexclude_also = def sign\n", "ruin.py": "1/0"})
     assert answer(ask).score == 62.5
 
@@ -84,8 +87,9 @@ def test_the_threshold_itself_is_enough(checkout: GitRepository, ask: ASKS) -> N
     assert answer(ask, threshold=75.1).is_met is False
 
 
-def test_a_line_that_any_test_ran_is_run(checkout: GitRepository, ask: ASKS) -> None:
-    checkout.write({"lcov.info": lcov("pkg/maths.py", {1: 0, 2: 0}) + lcov("./pkg/maths.py", {1: 3})})
+@pytest.mark.parametrize("again", ["pkg/maths.py", "./pkg/maths.py"])
+def test_a_line_that_any_test_ran_is_run(checkout: GitRepository, ask: ASKS, again: str) -> None:
+    checkout.write({"lcov.info": lcov("pkg/maths.py", {1: 0, 2: 0}) + lcov(again, {1: 3})})
     assert answer(ask).score == 50.0
 
 
@@ -129,8 +133,8 @@ def test_a_report_older_than_its_files_is_said_to_be(checkout: GitRepository, as
 
 COBERTURA = """<?xml version="1.0"?>
 <!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd">
-<coverage><sources><source>/ci/build</source></sources><packages><package><classes>
-<class filename="pkg/maths.py"><methods><method><lines><line number="1" hits="2"/></lines></method></methods>
+<coverage><sources><source>/ci/build/pkg</source></sources><packages><package><classes>
+<class filename="maths.py"><methods><method><lines><line number="1" hits="2"/></lines></method></methods>
 <lines><line number="1" hits="2"/><line number="2" hits="0" branch="true" condition-coverage="50% (1/2)"/></lines>
 </class></classes></package></packages></coverage>
 """
@@ -139,7 +143,7 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE coverage [<!ENTITY a "aaaaaaaaaa">
 THIEF = """<?xml version="1.0"?><!DOCTYPE coverage [<!ENTITY x SYSTEM "file:///etc/passwd">]><coverage>&x;</coverage>"""
 
 
-def test_cobertura_tells_a_line_twice_and_it_counts_once(checkout: GitRepository, ask: ASKS) -> None:
+def test_cobertura_tells_files_below_its_source_folder_and_lines_twice(checkout: GitRepository, ask: ASKS) -> None:
     checkout.write({"coverage.xml": COBERTURA})
     assert answer(ask).score == 50.0
 

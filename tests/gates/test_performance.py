@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_the_margin_itself_is_allowed(answer: Any) -> None:
 
 def test_the_same_file_again_is_held_against_what_was_before_it(answer: Any) -> None:
     answer(hyperfine(sort=1.0))
+    assert answer(hyperfine(sort=1.0)).sentence.startswith("It is the first run")
     first, again = answer(hyperfine(sort=1.5)), answer(hyperfine(sort=1.5))
     assert first == again
     assert first.score == 1.5
@@ -188,7 +190,9 @@ def test_no_more_runs_are_kept_than_are_of_use(tmp_path: Path) -> None:
 
 def _record(path: Path, median: float) -> None:
     with alone(path):
-        write_history(path, read_history(path), recorded_now(run_of(median)))
+        before = read_history(path)
+        time.sleep(0.05)  # long enough for another to come in between
+        write_history(path, before, recorded_now(run_of(median)))
 
 
 def test_two_that_record_at_once_lose_nothing(tmp_path: Path) -> None:
