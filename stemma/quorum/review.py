@@ -1,0 +1,204 @@
+"""What waits for a person: texts that the quorum left open, those first about which a decision is worth most, and all
+that a person needs to see of one. What they decide is written in `labels`; how it counts is said in `verdicts`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from stemma.config import Settings
+from stemma.errors import ConfigError, NotFoundError, SourceError
+from stemma.extract.source import prepare
+from stemma.git import registry
+from stemma.git.objects import read_blobs
+from stemma.quorum.labels import REVIEWS_IN_FORCE
+from stemma.references import MAX_CANDIDATES, MIN_ID_DIGITS, resolve, resolve_pattern
+from stemma.store.postgres import Database
+
+FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
+ID_DIGITS = 10  # of an id, shown to people
+
+_IN_FORCE = """
+SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome, probability::float8 AS probability,
+    decision, reason, n_pass, n_fail, n_abstain, n_families, decided_at
+FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
+"""
+_PLACES = """
+SELECT s.pattern_id, s.exact_hash, count(*) AS n_places, count(DISTINCT f.repo_id) AS n_repositories,
+    array_agg(DISTINCT r.name ORDER BY r.name) AS repositories,
+    (array_agg(f.path || ':' || s.qualified_name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS place
+FROM stemma.files f
+JOIN stemma.repositories r USING (repo_id)
+JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
+JOIN {texts} t ON t.pattern_id = s.pattern_id AND t.exact_hash = s.exact_hash
+WHERE f.category = 'source'
+GROUP BY s.pattern_id, s.exact_hash
+"""
+# Doubt is the entropy of the probability, in bits: 1 where it is even, or unknown for want of a quorum. A text that one
+# person decided about waits for nobody; one about which two disagree waits for a third, or for one to think again.
+_QUEUE = f"""
+WITH open AS (SELECT v.* FROM ({_IN_FORCE}) AS v WHERE v.outcome = 'needs_review'),
+reviewed AS ({REVIEWS_IN_FORCE}),
+places AS ({_PLACES.format(texts="open")}),
+waiting AS (
+    SELECT o.*, p.name, p.language, p.kind, l.n_places, l.n_repositories, l.repositories, l.place, w.said AS reviews,
+        CASE WHEN o.probability IS NULL THEN 1
+             WHEN o.probability <= 0 OR o.probability >= 1 THEN 0
+             ELSE -(o.probability * ln(o.probability) + (1 - o.probability) * ln(1 - o.probability)) / ln(2.0) END
+            AS doubt
+    FROM open o
+    JOIN stemma.patterns p USING (pattern_id)
+    JOIN places l USING (pattern_id, exact_hash)
+    LEFT JOIN reviewed w USING (pattern_id, exact_hash)
+    WHERE w.pattern_id IS NULL OR w.is_fit IS NULL
+)
+SELECT pattern_id, exact_hash, name, language, kind, n_places::int, n_repositories::int, repositories, place,
+    probability, doubt::float8, reason, reviews, decided_at, count(*) OVER ()::int AS n_waiting
+FROM waiting
+WHERE ($1 = '' OR $1 = ANY(repositories)) AND ($2 = '' OR language = $2)
+ORDER BY n_places * doubt DESC, n_repositories DESC, pattern_id, exact_hash
+LIMIT $3::bigint
+"""
+
+
+def queue(db: Database, *, repo: str | None = None, language: str | None = None, limit: int = 20) -> pl.DataFrame:
+    """Texts whose verdict in force is needs_review and that no person has decided about, those that matter most first:
+    by places times doubt, then by repositories.
+
+    Columns: pattern_id, exact_hash, name, language, kind, n_places, n_repositories, repositories, place (one of them,
+    path:qualified_name), probability, doubt (0-1, bits), reason, reviews (what was said where persons disagree),
+    decided_at, n_waiting (of all that the filters let through).
+
+    Raises:
+        NotFoundError: there is no such repository.
+    """
+    name = registry.find(db, repo).name if repo else ""
+    return db.read(_QUEUE, [name, language or "", limit])
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a person needs to see of one text.
+
+    Attributes:
+        facts: pattern_id, exact_hash, name, language, kind, place, n_places, repositories, and the verdict in force
+            (outcome, probability, decision, reason; null where there is none).
+        code: its lines, or null with `missing` saying why.
+        votes: member, vote, probability, reason, findings (list of {rule, severity, line, message}).
+        reviews: what people said of it, the latest of each; null when nobody did.
+    """
+
+    facts: dict[str, Any]
+    code: list[str] | None
+    missing: str | None
+    votes: pl.DataFrame
+    reviews: str | None
+
+
+_FACTS = f"""
+WITH wanted AS (SELECT $1 AS pattern_id, $2 AS exact_hash), places AS ({_PLACES.format(texts="wanted")})
+SELECT w.pattern_id, w.exact_hash, p.name, p.language, p.kind, coalesce(l.n_places, 0)::int AS n_places,
+    l.repositories, l.place, v.outcome, v.probability, v.decision, v.reason, v.decided_at, r.said AS reviews
+FROM wanted w
+JOIN stemma.patterns p USING (pattern_id)
+LEFT JOIN places l USING (pattern_id, exact_hash)
+LEFT JOIN ({_IN_FORCE}) AS v USING (pattern_id, exact_hash)
+LEFT JOIN ({REVIEWS_IN_FORCE}) AS r USING (pattern_id, exact_hash)
+"""
+_VOTES = """
+SELECT DISTINCT ON (member) member, vote, probability::float8 AS probability, reason, findings::text AS findings
+FROM stemma.votes WHERE pattern_id = $1 AND exact_hash = $2
+ORDER BY member, voted_at DESC
+"""
+_STANDS_IN = """
+SELECT f.repo_id, f.blob_oid, s.start_byte, s.end_byte
+FROM stemma.files f
+JOIN stemma.repositories r USING (repo_id)
+JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
+WHERE s.pattern_id = $1 AND s.exact_hash = $2 AND f.category = 'source'
+ORDER BY f.repo_id, f.path, s.ordinal LIMIT 1
+"""
+
+
+def page(db: Database, settings: Settings, text: tuple[str, str]) -> Page:
+    """All that is known of one text (pattern_id, exact_hash), and its code as it stands.
+
+    Raises:
+        NotFoundError: there is no such pattern.
+    """
+    with db.transaction() as transaction:
+        facts = transaction.read(_FACTS, text)
+        votes = transaction.read(_VOTES, text).with_columns(pl.col("findings").str.json_decode(FINDINGS))
+        place = transaction.read(_STANDS_IN, text)
+    if facts.is_empty():
+        raise NotFoundError(f"There is no pattern {text[0]} any more.", "List what waits: stemma review list")
+    code, missing = _code(db, settings, place)
+    known = facts.row(0, named=True)
+    return Page(known, code, missing, votes, known.pop("reviews"))
+
+
+def _code(db: Database, settings: Settings, place: pl.DataFrame) -> tuple[list[str] | None, str | None]:
+    if place.is_empty():
+        return None, "it stands in no source file now"
+    repo_id, blob_oid, start, end = place.row(0)
+    reasons: dict[str, str] = {}
+    try:
+        repository = registry.find(db, repo_id, settings)
+        ((_, content),) = read_blobs(repository, [blob_oid], max_bytes=settings.max_file_bytes, reasons=reasons)
+    except (NotFoundError, SourceError) as error:
+        return None, error.problem
+    if content is None:
+        return None, f"its file cannot be read ({reasons.get(blob_oid, 'missing')})"
+    source = prepare(content, settings.max_file_bytes)
+    return source.text[start:end].decode("utf-8", "replace").splitlines(), source.reason
+
+
+_BY_ID = f"""
+SELECT DISTINCT pattern_id, exact_hash FROM stemma.verdicts
+WHERE ({{column}} >= $1 AND {{column}} < $1 || 'g') ORDER BY 1, 2 LIMIT {MAX_CANDIDATES + 1}
+"""
+_OF_NODES = """
+SELECT DISTINCT n.pattern_id, n.exact_hash FROM stemma.lineage_nodes n JOIN {nodes} w USING (node_id)
+ORDER BY 1, 2
+"""
+_ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
+
+
+def find_text(db: Database, reference: str) -> tuple[str, str]:
+    """The one text a reference means, as pattern_id and exact_hash: a text's id as `stemma review` shows it or its
+    first digits, or whatever `stemma.references` knows, where one text of the pattern was judged.
+
+    Raises:
+        ConfigError: several texts answer to it; names up to five.
+        NotFoundError: none does.
+    """
+    reference = reference.strip()
+    if _ID.fullmatch(reference):
+        found = db.read(_BY_ID.format(column="exact_hash"), [reference.lower()])
+        if not found.is_empty():
+            return _one(found, reference)
+    pattern_id = resolve_pattern(db, reference)
+    found = db.read(_BY_ID.format(column="pattern_id"), [pattern_id])
+    if found.height > 1 and not pattern_id.startswith(reference.lower()):
+        nodes = resolve(db, reference).select("node_id")
+        with db.transaction() as transaction, transaction.staged("wanted_nodes", nodes) as staged:
+            found = transaction.read(_OF_NODES.format(nodes=staged))
+    if found.is_empty():
+        raise NotFoundError(
+            f"'{reference}' was not judged: there is no verdict on pattern {pattern_id}.",
+            "Let the quorum sit: stemma run",
+        )
+    return _one(found, reference)
+
+
+def _one(found: pl.DataFrame, reference: str) -> tuple[str, str]:
+    if found.height > 1:
+        shown = ", ".join(found["exact_hash"].head(MAX_CANDIDATES))
+        more = ", ..." if found.height > MAX_CANDIDATES else ""
+        raise ConfigError(f"'{reference}' means several texts: {shown}{more}.", "Give one of these ids.")
+    pattern_id, exact_hash = found.row(0)
+    return str(pattern_id), str(exact_hash)
