@@ -1,99 +1,115 @@
-"""Patterns to judge, and a member of our own that does as it is told; what members must do is claimed in the tests."""
+"""Texts to judge, and a member of our own that does as it is told; what members must do is claimed in the tests."""
 
 from __future__ import annotations
 
+import csv
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from stemma.ids import content_id
-from stemma.quorum.members.base import BATCH, VOTES, Member
+from stemma.config import Settings
+from stemma.embed.patterns import refresh_patterns
+from stemma.extract.ingest import extract_blobs
+from stemma.git import fetch, registry
+from stemma.git.ingest import ingest_history
+from stemma.lineage.occurrences import update_occurrences
+from stemma.quorum.members.base import VOTES, Member
 from stemma.quorum.process import Limits, run_bounded
 from stemma.store.postgres import Database
-from stemma.tables import patterns, polars_schema
+from tests.quorum.judged import Judged, judged
+from tests.repositories import GitRepository
 
 LIMITS = Limits(timeout_s=60)
+SUFFIXES = {"python": ".py", "javascript": ".js", "typescript": ".ts", "java": ".java", "go": ".go", "rust": ".rs"} | {
+    "c": ".c", "cpp": ".cpp", "csharp": ".cs", "ruby": ".rb", "php": ".php", "kotlin": ".kt", "swift": ".swift",
+    "dart": ".dart",
+}  # fmt: skip
 
-
-def batch_of(*codes: str, language: str = "python", kind: str = "function") -> pl.DataFrame:
-    """A batch of snippets; their ids are `id_of` each."""
-    rows = [(id_of(code), language, kind, "f", textwrap.dedent(code).strip("\n")) for code in codes]
-    return pl.DataFrame(rows, schema=BATCH, orient="row")
-
-
-def id_of(code: str) -> str:
-    return content_id(code)
+Ingest = Callable[..., GitRepository]
+Judge = Callable[..., Judged]
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Callable[..., tuple[str, str | None, list[dict[str, object]]]]:
-    """A member's (vote, reason, findings) on one snippet."""
+def judge(tmp_path: Path) -> Judge:
+    """A member's (vote, reason, findings) on the definition called `name` of a file, by default the first."""
 
-    def judge(
-        member: Member, code: str, language: str = "python", kind: str = "function"
-    ) -> tuple[str, str | None, list]:
-        folder = tmp_path / id_of(code + language + member.name)
-        folder.mkdir()
-        votes = member.judge(batch_of(code, language=language, kind=kind), folder, LIMITS)
-        (row,) = votes.with_columns(pl.col("findings").str.json_decode(FINDINGS)).rows(named=True)
-        return row["vote"], row["reason"], row["findings"]
+    def judge(member: Member, text: str, language: str = "python", name: str | None = None) -> Judged:
+        folder = tmp_path / f"judged{len(list(tmp_path.iterdir()))}"
+        votes = judged(member, folder, {f"src/code{SUFFIXES[language]}": text})
+        return votes[name] if name else next(iter(votes.values()))
 
     return judge
 
 
-FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
+@pytest.fixture
+def ingest(database: Database, settings: Settings, tmp_path: Path) -> Ingest:
+    """Commit files to a repository of this name and bring it up to what stands, as a run does before the quorum."""
+    repositories: dict[str, GitRepository] = {}
+
+    def run(files: Mapping[str, str | bytes | None], name: str = "project") -> GitRepository:
+        repository = repositories.setdefault(name, GitRepository(tmp_path / name))
+        repository.commit(files=files)
+        repo_id = registry.register(database, settings, str(repository.path))
+        repo = registry.find(database, repo_id, settings)
+        fetch.refresh(database, settings, repo)
+        ingest_history(database, settings, repo)
+        extract_blobs(database, settings, repo)
+        update_occurrences(database, repo_id)
+        refresh_patterns(database)
+        return repository
+
+    return run
 
 
-def store(database: Database, *codes: str, language: str = "python", n_live: int = 1, is_trivial: bool = False) -> None:
-    """Write snippets as patterns, as extraction does."""
-    frame = batch_of(*codes, language=language).with_columns(
-        signature=pl.lit(""),
-        docstring=pl.lit(None, pl.String),
-        n_lines=pl.lit(1),
-        n_tokens=pl.lit(30),
-        shingles=pl.lit([1], pl.List(pl.Int32)),
-        sub_tokens=pl.lit(["f"], pl.List(pl.String)),
-        is_trivial=pl.lit(is_trivial),
-        n_live=pl.lit(n_live),
-        n_repositories=pl.lit(1),
-        trivial_reason=pl.lit("tiny" if is_trivial else None),
-        structure=pl.lit(""),
-        extractor_version=pl.lit("1"),
-    )
-    database.insert(patterns, frame.select(list(polars_schema(patterns))))
+def function(name: str, value: object = 1) -> str:
+    """A Python function that is not trivial; `value` is all that its pattern's texts differ in."""
+    return textwrap.dedent(f"""
+        def {name}(items, limit):
+            total = {value!r}
+            for item in items:
+                if item.price > limit:
+                    total += item.price * item.count
+                else:
+                    total -= item.discount
+            return total
+        """).lstrip()
 
 
 class Stub:
-    """A member that runs a Python program of the test's own; `batch.csv` there holds pattern ids and code.
+    """A member that runs a Python program of the test's own; `batch.csv` there holds units and code.
 
-    The program writes `votes.csv` (pattern_id,vote); each call is remembered with the size of its batch.
+    The program writes `votes.csv` (unit,vote); each call is remembered with the names of its batch.
     """
 
     name = "stub"
     family = "security"
     languages = frozenset({"python"})
-    weight = 1.0
+    is_lasting = True
 
-    def __init__(self, program: str = "answer('pass')", tool_version: str = "1") -> None:
+    def __init__(self, program: str = "answer('pass')", tool_version: str = "1", name: str = "stub") -> None:
         self.program = program
         self.tool_version = tool_version
-        self.asked: list[int] = []
+        self.name = name
+        self.asked: list[list[str]] = []
+        self.read: list[dict[str, str]] = []
 
     def version(self) -> str:
         return self.tool_version
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        self.asked.append(len(batch))
-        batch.select("pattern_id", "code").write_csv(folder / "batch.csv")
+        self.asked.append(batch["name"].to_list())
+        self.read.append({file.name: file.read_text() for file in sorted(folder.glob("files/*"))})
+        with (folder / "batch.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("unit", "code"), *batch.select("unit", "code").iter_rows()])
         run_bounded([sys.executable, "-I", "-c", _PRELUDE + textwrap.dedent(self.program)], folder, limits)
-        votes = pl.read_csv(folder / "votes.csv", schema={"pattern_id": pl.String, "vote": pl.String})
-        return votes.select("pattern_id", "vote", reason=pl.lit(None, pl.String), findings=pl.lit("[]")).cast(
-            dict(VOTES)
-        )
+        votes = pl.read_csv(folder / "votes.csv", schema={"unit": pl.Int32, "vote": pl.String})
+        return votes.with_columns(
+            probability=None, reason=None, findings=pl.lit("[]"), cost=None
+        ).cast(dict(VOTES)).select(VOTES.names())  # fmt: skip
 
 
 _PRELUDE = """
@@ -102,5 +118,5 @@ rows = list(csv.DictReader(open("batch.csv", newline="")))
 codes = [row["code"] for row in rows]
 def answer(vote):
     with open("votes.csv", "w") as file:
-        file.write("pattern_id,vote\\n" + "".join(f"{row['pattern_id']},{vote}\\n" for row in rows))
+        file.write("unit,vote\\n" + "".join(f"{row['unit']},{vote}\\n" for row in rows))
 """
