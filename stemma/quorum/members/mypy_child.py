@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _PACKAGE = "stemma_judged." * _DEPTH
 _PLEA = re.compile(r"#([ \t]*)(type:[ \t]*ignore|mypy:)")
 _ERROR = re.compile(r"(?P<file>[^:\s]+\.py):(?P<line>\d+): error: (?P<message>.*?)(?:  \[(?P<code>[a-z0-9-]+)\])?$")
 _NOTE = re.compile(r"[^:\s]+\.py:\d+: note: (?P<message>(?:Left|Right|Both left and right) operands? .*)$")
+_MODULE = re.compile(re.escape(_PACKAGE) + r"m_\w+\.?")
 _NAMED = re.compile(r'"(?:type\[)?(\w+)')
 _PLAIN_DECORATORS = frozenset({"dataclass", "final", "runtime_checkable", "total_ordering", "unique"})
 
@@ -149,7 +151,7 @@ def _options() -> Options:
 
 def _with_notes(lines: Sequence[str]) -> Iterator[str]:
     """The lines, a note that an operand is a union joined to the error before it, which only tells one part."""
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in pairwise([*lines, ""]):
         error, note = _ERROR.match(line), _NOTE.match(after)
         if error and note:
             yield f"{line[: error.end('message')]} ({note['message']}){line[error.end('message') :]}"
@@ -167,7 +169,7 @@ def _error(sources: dict[str, _Source], line: str) -> dict[str, Any] | None:
         "file": source.file,
         "code": found["code"],
         "line": int(found["line"]),
-        "message": found["message"].replace(_PACKAGE, ""),
+        "message": _MODULE.sub("", found["message"]),
         "is_own": bool(named & source.classes),
         "is_decorated": bool(named & source.decorated),
         "is_excused": int(found["line"]) in source.excused,
