@@ -14,7 +14,7 @@ from stemma.config import Settings, worker_count
 from stemma.extract.extractor import File, Limits, extract
 from stemma.extract.source import prepare
 from stemma.git.blob import blob_id
-from stemma.languages import grammar_of
+from stemma.languages import LANGUAGES, grammar_of
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.evidence import SEATED_VOTES
 from stemma.quorum.members import open_members
@@ -32,6 +32,8 @@ GIVEN_TEXTS = pl.Schema(
         ("is_trivial", pl.Boolean()),
     ]
 )
+MODULE = "module"
+_LANGUAGES = {grammar: name for name, language in LANGUAGES.items() for grammar in language.grammars}
 _FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 _GRAVITY = pl.Enum(["high", "medium", "low"])
 
@@ -76,6 +78,7 @@ def poll_given(
     members: Sequence[Member] | None = None,
     *,
     grammars: Mapping[str, str] | None = None,
+    with_modules: bool = False,
 ) -> Polled:
     """Have the definitions of files voted on. A text that stands in several is judged where it stands first.
 
@@ -83,12 +86,16 @@ def poll_given(
         files: path and content of each; the path tells the language, and nothing is read from there.
         members: who votes; by default all that have a seat without a database.
         grammars: by path, of files whose names tell no language.
+        with_modules: take each file as a whole for a text too, of kind `module`: what stands in no definition is voted
+            on only so.
 
     Raises:
         ConfigError: nobody has a seat.
     """
     seats = seats_of(open_members(settings) if members is None else members)
     read, texts = _texts(files, settings, grammars or {})
+    if with_modules:
+        texts = pl.concat([texts, _modules(files, read, grammars or {})])
     first = texts.unique(["pattern_id", "exact_hash"], keep="first", maintain_order=True)
     contents = {blob_id(content): content for _, content in files}
     limits = MemberLimits(settings.member_timeout_s)
@@ -155,6 +162,31 @@ def _texts(
         texts.append(pl.DataFrame({name: columns[name] for name in GIVEN_TEXTS}, schema=GIVEN_TEXTS))
     schema = {"path": pl.String, "status": pl.String, "reason": pl.String}
     return pl.DataFrame(statuses, schema=schema, orient="row"), pl.concat(texts)
+
+
+def _modules(files: Sequence[tuple[str, bytes]], read: pl.DataFrame, grammars: Mapping[str, str]) -> pl.DataFrame:
+    """Each file that was read as one text: its content's id stands for pattern and text."""
+    is_read = {path for path, status in read.select("path", "status").iter_rows() if status in ("parsed", "partial")}
+    rows = [
+        {
+            "pattern_id": (oid := blob_id(content)),
+            "exact_hash": oid,
+            "language": _LANGUAGES[grammar],
+            "kind": MODULE,
+            "name": path.rpartition("/")[2],
+            "qualified_name": path,
+            "path": path,
+            "start_line": 1,
+            "end_line": content.rstrip(b"\n").count(b"\n") + 1,
+            "blob_oid": oid,
+            "start_byte": 0,
+            "end_byte": len(content),
+            "is_trivial": False,
+        }
+        for path, content in files
+        if path in is_read and (grammar := grammars.get(path) or grammar_of(path))
+    ]
+    return pl.DataFrame(rows, schema=GIVEN_TEXTS)
 
 
 def _batches(
