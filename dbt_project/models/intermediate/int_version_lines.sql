@@ -16,16 +16,35 @@ snippets as (
 
 ),
 
-inner_lines as (
+-- one sum in place of a join to what is inside: Postgres takes such a join, on three columns, to be of one row
+signed_lines as (
 
     select
         blob_oid,
         extractor_version,
+        ordinal,
+        n_lines
+    from snippets
+    union all
+    select
+        blob_oid,
+        extractor_version,
         parent_ordinal as ordinal,
-        sum(n_lines) as n_lines
+        -n_lines as n_lines
     from snippets
     where parent_ordinal is not null
-    group by blob_oid, extractor_version, parent_ordinal
+
+),
+
+lines as (
+
+    select
+        blob_oid,
+        extractor_version,
+        ordinal,
+        greatest(sum(n_lines), 0)::integer as n_own_lines
+    from signed_lines
+    group by blob_oid, extractor_version, ordinal
 
 ),
 
@@ -33,17 +52,13 @@ own_lines as (
 
     select
         nodes.node_id,
-        greatest(snippets.n_lines - coalesce(inner_lines.n_lines, 0), 0)::integer as n_own_lines
+        lines.n_own_lines
     from nodes
     inner join repositories on nodes.repo_id = repositories.repo_id
-    inner join snippets
-        on nodes.blob_oid = snippets.blob_oid
-        and repositories.extractor_version = snippets.extractor_version
-        and nodes.ordinal = snippets.ordinal
-    left join inner_lines
-        on snippets.blob_oid = inner_lines.blob_oid
-        and snippets.extractor_version = inner_lines.extractor_version
-        and snippets.ordinal = inner_lines.ordinal
+    inner join lines
+        on nodes.blob_oid = lines.blob_oid
+        and repositories.extractor_version = lines.extractor_version
+        and nodes.ordinal = lines.ordinal
 
 )
 
