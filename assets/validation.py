@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, MaterializeResult, ResourceParam, mul
 from assets.declare import materialised, measured, table_spec
 from stemma import tables
 from stemma.config import Settings
-from stemma.quorum.verdicts import update_verdicts
+from stemma.quorum.sitting import update_verdicts
 from stemma.quorum.votes import update_votes
 from stemma.store.postgres import Database
 
@@ -22,7 +22,9 @@ def votes(
 
 
 @multi_asset(name="verdicts", specs=[table_spec(tables.verdicts, GROUP, deps=["votes"])])
-def verdicts(context: AssetExecutionContext, database: ResourceParam[Database]) -> MaterializeResult:
+def verdicts(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
     with measured(context, database, "verdicts", written=("n_accept", "n_reject", "n_needs_review")) as counts:
-        counts.update(update_verdicts(database))
+        counts.update(update_verdicts(database, settings))
     return materialised(database, tables.verdicts, counts)

@@ -26,12 +26,14 @@ class Reliability:
     Attributes:
         classes: share of each class, shape (classes,).
         confusion: probability of each signal by member and true class, shape (members, classes, signals).
+        counts: answers it rests on, those taken to have been given before included; of the same shape.
         posteriors: probability of each class by text, shape (texts, classes).
         trace: log posterior density after each round, up to a constant; it never falls.
     """
 
     classes: Floats
     confusion: Floats
+    counts: Floats
     posteriors: Floats
     trace: tuple[float, ...]
 
@@ -105,10 +107,10 @@ class _Model:
     def run(self, posteriors: Floats, max_rounds: int) -> Reliability:
         trace: list[float] = []
         for _ in range(max_rounds):
-            classes, confusion = self._maximised(posteriors)
+            classes, counts, confusion = self._maximised(posteriors)
             posteriors, density = self._expected(classes, confusion)
             trace.append(density)
-            found = Reliability(classes, confusion, posteriors, tuple(trace))
+            found = Reliability(classes, confusion, counts, posteriors, tuple(trace))
             if found.is_converged:
                 break
         return found
@@ -116,13 +118,13 @@ class _Model:
     def anchored(self, posteriors: Floats) -> Floats:
         return np.where(self.is_labelled[:, None], self.anchors, posteriors)
 
-    def _maximised(self, posteriors: Floats) -> tuple[Floats, Floats]:
+    def _maximised(self, posteriors: Floats) -> tuple[Floats, Floats, Floats]:
         weighted = posteriors * self.weights[:, None]
         classes = weighted.sum(axis=0) + self.before
         counts = np.einsum("tk,tml->mkl", weighted, self.answers, optimize=True) + self.prior
         totals = counts.sum(axis=2, keepdims=True)
         flat = np.full_like(counts, 1 / counts.shape[2])  # of a member that never voted on a class nothing is known
-        return classes / max(classes.sum(), _TINY), np.divide(counts, totals, out=flat, where=totals > 0)
+        return classes / max(classes.sum(), _TINY), counts, np.divide(counts, totals, out=flat, where=totals > 0)
 
     def _expected(self, classes: Floats, confusion: Floats) -> tuple[Floats, float]:
         """Posteriors, and the log posterior density of classes and confusion (Dirichlet priors, constants left out)."""

@@ -1,6 +1,6 @@
-"""What votes come to, as data: how many it takes, who may forbid, where the thresholds stand, and why.
+"""What votes come to, as data: how many it takes, who must have judged, who may forbid, and which error is allowed.
 
-How the rule is applied lives in `verdicts`; each member's weight is its own, in `members`.
+How the rule is applied lives in `verdicts`; what a vote is worth is learned, in `calibration`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from dataclasses import dataclass
 
 from stemma.ids import content_id
 
+AUTO_APPLY_TARGET = 0.01
+"""Of what may be taken over without anybody's look, at most this share may be unfit."""
+
+BANDS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Where one band of probability ends and the next begins: within a band a new calibration is no news."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of a verdict. Scores are the weighted share of pass among the votes cast, 0-1.
+    """The rule of a verdict.
 
-    With the weights of the members that read Python (parse 0.25, ruff 1, bandit 1, lizard 0.5, vulture 0.5), a failing
-    vote of any of them keeps a pattern from being accepted, and rejecting takes Ruff and Bandit together or a veto.
-    A score between the thresholds, a tie included, is for a person. These are first values, not fitted ones:
-    they become a target error once verdicts are calibrated on labels.
+    A verdict needs votes of `min_families`, as members of one family share their blindness, and one of each of
+    `needed_families`: who measures shape or style cannot say whether code is safe. Without them, and between the
+    thresholds, a tie included, it is for a person.
     """
 
-    accept_at: float = 0.85
-    reject_below: float = 0.5
-    # Votes of one family share their blindness, so families make the quorum, not members.
-    min_families: int = 2
-    # Who measures shape or style cannot say whether code is safe to reuse: a decision needs a vote of one that can.
-    needed_family: str = "security"
-    # (member, severity): a failing vote with such a finding rejects, whatever the others say.
-    vetoes: tuple[tuple[str, str], ...] = (("parse", "high"), ("bandit", "high"))
+    target_error: float = 0.05
+    min_families: int = 3
+    needed_families: tuple[str, ...] = ("security",)
+    # (family, severity): a failing vote with such a finding rejects, whatever the others say. A secret is a finding of
+    # the security family, and high.
+    vetoes: tuple[tuple[str, str], ...] = (("parse", "high"), ("security", "high"))
 
     @property
     def version(self) -> str:
-        return content_id(repr(self))[:8]
+        return content_id(repr(self), repr(BANDS))[:8]
 
 
 RULE = Rule()

@@ -1,159 +1,114 @@
-"""Verdicts from votes: one weighted decision a pattern, kept as history. The rule itself is data, in `rule`."""
+"""Verdicts from votes, frame to frame: the probability that a text is fit, the outcome, and what decided it.
+
+The rule is data, in `rule`; what a vote is worth, in `calibration`; how verdicts are kept, in `sitting`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import polars as pl
 
-from stemma.progress import phase
-from stemma.quorum.members import open_members
-from stemma.quorum.members.base import Member
-from stemma.quorum.rule import RULE, Rule
-from stemma.quorum.votes import current_version
-from stemma.store.postgres import Database, Transaction
-from stemma.tables import polars_schema
-from stemma.tables import verdicts as verdicts_table
+from stemma.quorum.calibration import Calibration
+from stemma.quorum.evidence import TEXT
+from stemma.quorum.rule import AUTO_APPLY_TARGET, Rule
+from stemma.quorum.thresholds import Thresholds
 
-_SLICE = 50_000
-_LOCK = 0x51_0A_0B  # one process at a time compares with the last verdict and adds the next
-
-# Votes of members that still have a seat, and the digest of what in them can decide: a new version of a tool that
-# votes as the old one did makes no new verdict.
-_VOTES = """
-WITH seated AS (
-    SELECT v.pattern_id, v.member, s.family, s.weight, v.vote, v.reason,
-        CASE WHEN v.findings <> '[]' THEN coalesce(
-            jsonb_path_query_first(v.findings, '$[*] ? (@.severity == "high")'),
-            jsonb_path_query_first(v.findings, '$[*] ? (@.severity == "medium")'),
-            v.findings -> 0
-        ) END AS worst
-    FROM stemma.votes v
-    JOIN {seats} s USING (member, member_version)
-    JOIN stemma.patterns p USING (pattern_id)
-    WHERE p.n_live > 0 AND NOT p.is_trivial AND v.pattern_id > $2 AND v.pattern_id <= $3
-), digests AS (
-    SELECT pattern_id, md5($1 || string_agg(
-        concat_ws('|', member, family, weight, vote, worst ->> 'rule', worst ->> 'severity'), ';' ORDER BY member
-    )) AS votes_digest
-    FROM seated
-    GROUP BY pattern_id
-), latest AS (
-    SELECT DISTINCT ON (pattern_id) pattern_id, votes_digest
-    FROM stemma.verdicts
-    WHERE pattern_id > $2 AND pattern_id <= $3
-    ORDER BY pattern_id, decided_at DESC
-)
-SELECT v.pattern_id, d.votes_digest, v.member, v.family, v.weight, v.vote, v.reason,
-    v.worst ->> 'rule' AS rule, v.worst ->> 'severity' AS severity,
-    (v.worst ->> 'line')::int AS line, v.worst ->> 'message' AS message
-FROM seated v JOIN digests d USING (pattern_id) LEFT JOIN latest l USING (pattern_id)
-WHERE l.votes_digest IS DISTINCT FROM d.votes_digest
-"""
-
-SEATED_VOTES = pl.Schema(
+# One row per text. `probability` is null where there was no quorum, `agreement` where nobody voted.
+VERDICTS = pl.Schema(
     {
         "pattern_id": pl.String,
-        "votes_digest": pl.String,
-        "member": pl.String,
-        "family": pl.String,
-        "weight": pl.Float64,
-        "vote": pl.String,
+        "exact_hash": pl.String,
+        "outcome": pl.String,
+        "probability": pl.Float64,
+        "decision": pl.String,
+        "agreement": pl.Float64,
+        "n_pass": pl.Int16,
+        "n_fail": pl.Int16,
+        "n_abstain": pl.Int16,
+        "n_families": pl.Int16,
         "reason": pl.String,
-        "rule": pl.String,
-        "severity": pl.String,
-        "line": pl.Int32,
-        "message": pl.String,
     }
 )
 
-_BOUNDARIES = f"""
-SELECT pattern_id FROM (
-    SELECT pattern_id, row_number() OVER (ORDER BY pattern_id) AS n, count(*) OVER () AS total
-    FROM stemma.patterns WHERE n_live > 0 AND NOT is_trivial
-) AS numbered
-WHERE n % {_SLICE} = 0 OR n = total
-ORDER BY pattern_id
-"""
+NOT_APPLICABLE = "not applicable"
+"""How an abstention's reason begins where the text is none of the member's business: that leaves nothing unjudged."""
+
+_CAST = pl.col("vote") != "abstain"
+_FAILS = pl.col("vote") == "fail"
 
 
-def update_verdicts(db: Database, members: Sequence[Member] | None = None, rule: Rule = RULE) -> dict[str, int]:
-    """Decide anew on every live, non-trivial pattern whose votes, or the rule, changed since its last verdict.
-
-    Returns:
-        New verdicts by outcome: n_accept, n_reject, n_needs_review.
-    """
-    seats = _seats(open_members() if members is None else members)
-    counts = dict.fromkeys(("n_accept", "n_reject", "n_needs_review"), 0)
-    boundaries = db.read(_BOUNDARIES)["pattern_id"].to_list()
-    with phase("decide", total=len(boundaries), unit="slices") as progress:
-        for after, last in zip(["", *boundaries][:-1], boundaries, strict=True):
-            with db.transaction() as transaction:
-                verdicts = _update_slice(transaction, seats, rule, after, last)
-            for outcome, n in verdicts["outcome"].value_counts().iter_rows():
-                counts[f"n_{outcome}"] += n
-            progress.advance()
-    return counts
-
-
-def _seats(members: Sequence[Member]) -> pl.DataFrame:
-    rows = [(member.name, current_version(member), member.family, member.weight) for member in members]
-    return pl.DataFrame(rows, schema=["member", "member_version", "family", "weight"], orient="row")
-
-
-def _update_slice(transaction: Transaction, seats: pl.DataFrame, rule: Rule, after: str, last: str) -> pl.DataFrame:
-    transaction.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    with transaction.staged("seats", seats) as staged:
-        votes = transaction.read(_VOTES.format(seats=staged), (rule.version, after, last), SEATED_VOTES)
-        now = transaction.read("SELECT clock_timestamp() AS now")["now"][0]
-    verdicts = decide(votes, rule).with_columns(decided_at=pl.lit(now))
-    transaction.insert(verdicts_table, verdicts.select(list(polars_schema(verdicts_table))))
-    return verdicts
-
-
-def decide(votes: pl.DataFrame, rule: Rule = RULE) -> pl.DataFrame:
-    """The verdict of the rule on each pattern.
+def decide(
+    votes: pl.DataFrame, rule: Rule, calibration: Calibration, texts: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The verdict on each text (schema `VERDICTS`).
 
     Args:
-        votes: one row per pattern and member, schema `SEATED_VOTES`.
-
-    Returns:
-        pattern_id, votes_digest, n_pass, n_fail, n_abstain, score, agreement, outcome, reason.
+        votes: schema `evidence.SEATED_VOTES`.
+        texts: TEXT of those to decide on; by default those that have a vote. One without any is for a person.
     """
-    vetoes = pl.DataFrame(list(rule.vetoes), schema=["member", "severity"], orient="row")
-    cast = pl.col("vote") != "abstain"
-    veto = (pl.col("vote") == "fail") & pl.col("is_veto").fill_null(False)
+    texts = (votes if texts is None else texts).select(*TEXT).unique().sort(*TEXT)
+    decide_at = calibration.thresholds_at(rule.target_error)
+    surely_at = calibration.thresholds_at(min(rule.target_error, AUTO_APPLY_TARGET)).accept_at
     judged = (
-        votes.join(vetoes.with_columns(is_veto=True), on=["member", "severity"], how="left")
-        .sort("pattern_id", pl.col("weight"), "member", descending=[False, True, False])
-        .group_by("pattern_id", "votes_digest", maintain_order=True)
+        texts.join(_tallies(votes, rule), on=list(TEXT), how="left")
+        .join(_sides(votes, calibration), on=list(TEXT), how="left")
+        .join(calibration.probabilities(votes).select(*TEXT, "probability"), on=list(TEXT), how="left")
+        .with_columns(
+            pl.col("n_pass", "n_fail", "n_abstain", "n_families").fill_null(0),
+            pl.col("is_vetoed", "is_doubted").fill_null(False),
+            pl.col("lacking").fill_null(_listed(rule)),
+        )
+        .with_columns(has_quorum=(pl.col("n_families") >= rule.min_families) & (pl.col("lacking") == ""))
+        .with_columns(probability=pl.when("has_quorum").then("probability"))
+        .with_columns(outcome=_outcome(decide_at))
+    )
+    return judged.with_columns(decision=_decision(surely_at), reason=_reason(rule, decide_at)).select(
+        pl.col(name).cast(kind) for name, kind in VERDICTS.items()
+    )
+
+
+def _listed(rule: Rule) -> str:
+    return ", ".join(rule.needed_families)
+
+
+def _tallies(votes: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Counts, vetoes and what is missing, by text."""
+    seat = pl.concat_str("member", "severity", separator="\n"), pl.concat_str("family", "severity", separator="\n")
+    vetoes = [f"{who}\n{severity}" for who, severity in rule.vetoes]
+    veto = _FAILS & pl.any_horizontal(column.is_in(vetoes) for column in seat).fill_null(False)
+    needed = pl.col("family").is_in(rule.needed_families)
+    # A member that reads the text's language and yet said nothing of its safety is not a clean bill.
+    silenced = ~_CAST & ~pl.col("reason").fill_null("").str.starts_with(NOT_APPLICABLE)
+    lacking = [
+        pl.when(((pl.col("family") == family) & _CAST).any()).then(pl.lit("")).otherwise(pl.lit(family))
+        for family in rule.needed_families
+    ]
+    return (
+        votes.sort(*TEXT, "member")
+        .group_by(*TEXT, maintain_order=True)
         .agg(
             n_pass=(pl.col("vote") == "pass").sum(),
-            n_fail=(pl.col("vote") == "fail").sum(),
-            n_abstain=(~cast).sum(),
-            n_families=pl.col("family").filter(cast).n_unique(),
-            weight_for=pl.col("weight").filter(pl.col("vote") == "pass").sum(),
-            weight_cast=pl.col("weight").filter(cast).sum(),
-            is_judged=((pl.col("family") == rule.needed_family) & cast).any(),
+            n_fail=_FAILS.sum(),
+            n_abstain=(~_CAST).sum(),
+            n_families=pl.col("family").filter(_CAST).n_unique(),
             is_vetoed=veto.any(),
-            told=_told().filter(pl.col("vote") == "fail").str.join("; "),
+            is_doubted=(needed & (_FAILS | silenced)).any(),
+            lacking=pl.concat_str(*lacking, pl.lit(""), separator=" "),
+            told=_told().filter(_FAILS).str.join("; "),
             veto=_told().filter(veto).first(),
-            silent=_silent().filter(pl.col("family") == rule.needed_family).str.join("; "),
+            silent=_silent().filter(needed & silenced).str.join("; "),
+            absent=_silent().filter(needed & ~_CAST).str.join("; "),
         )
-        .with_columns(score=_share("weight_for"))
-        .with_columns(agreement=pl.max_horizontal("score", 1 - pl.col("score")))
-    )
-    return (
-        judged.with_columns(outcome=_outcome(rule))
-        .with_columns(reason=_reason(rule))
-        .select(
-            "pattern_id", "votes_digest", "n_pass", "n_fail", "n_abstain", "score", "agreement", "outcome", "reason"
-        )
+        .with_columns(lacking=pl.col("lacking").str.strip_chars().str.replace_all(r" +", ", "))
     )
 
 
-def _share(weight: str) -> pl.Expr:
-    return pl.when(pl.col("weight_cast") > 0).then(pl.col(weight) / pl.col("weight_cast"))
+def _sides(votes: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
+    """Agreement by text: the larger side among families, each on the side of its strongest member."""
+    words = calibration.scores(votes).join(votes.select(*TEXT, "member", "vote"), on=[*TEXT, "member"])
+    share = (pl.col("vote") == "pass").mean()
+    return words.group_by(*TEXT).agg(agreement=pl.max_horizontal(share, 1 - share))
 
 
 def _told() -> pl.Expr:
@@ -163,45 +118,66 @@ def _told() -> pl.Expr:
 
 
 def _silent() -> pl.Expr:
-    return pl.format("{}: {}", "member", "reason")
+    return pl.format("{}: {}", "member", pl.col("reason").fill_null("no reason given"))
 
 
-def _or_nobody(column: str) -> pl.Expr:
-    return pl.when(pl.col(column) == "").then(pl.lit("no such member")).otherwise(pl.col(column))
-
-
-def _outcome(rule: Rule) -> pl.Expr:
+def _outcome(at: Thresholds) -> pl.Expr:
     return (
         pl.when("is_vetoed")
         .then(pl.lit("reject"))
-        .when(pl.col("n_families") < rule.min_families)
+        .when(~pl.col("has_quorum"))
         .then(pl.lit("needs_review"))
-        .when(~pl.col("is_judged"))
-        .then(pl.lit("needs_review"))
-        .when(pl.col("score") < rule.reject_below)
+        .when(_reaches(at.reject_at, lambda limit: pl.col("probability") <= limit))
         .then(pl.lit("reject"))
-        .when(pl.col("score") >= rule.accept_at)
+        .when(_reaches(at.accept_at, lambda limit: pl.col("probability") >= limit) & ~pl.col("is_doubted"))
         .then(pl.lit("accept"))
         .otherwise(pl.lit("needs_review"))
     )
 
 
-def _reason(rule: Rule) -> pl.Expr:
+def _decision(surely_at: float | None) -> pl.Expr:
+    surely = _reaches(surely_at, lambda limit: pl.col("probability") >= limit)
+    return (
+        pl.when(pl.col("outcome") == "reject")
+        .then(pl.lit("refuse"))
+        .when(pl.col("outcome") == "needs_review")
+        .then(pl.lit("review"))
+        .when(surely)
+        .then(pl.lit("auto_apply"))
+        .otherwise(pl.lit("suggest"))
+    )
+
+
+def _reaches(limit: float | None, compare: Callable[[float], pl.Expr]) -> pl.Expr:
+    return pl.lit(False) if limit is None else compare(limit).fill_null(False)
+
+
+def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
     """One sentence: what decided it, in the order in which `_outcome` decides."""
     cast = pl.col("n_pass") + pl.col("n_fail")
+    told = pl.when(pl.col("n_fail") > 0).then(pl.format("; {}", "told")).otherwise(pl.lit(""))
+    odds = pl.format("it is fit with a probability of {}", pl.col("probability").round(3))
     tally = pl.format("{} of {} votes cast pass", "n_pass", cast)
     few = pl.format("Too few votes: {} of the {} families a verdict needs.", "n_families", pl.lit(rule.min_families))
-    unsafe = pl.format("Nobody judged its {} ({}).", pl.lit(rule.needed_family), _or_nobody("silent"))
+    absent = pl.when(pl.col("absent").fill_null("") == "").then(pl.lit("no such member")).otherwise("absent")
+    doubted = pl.when(pl.col("silent") != "").then(pl.format("; {}", "silent")).otherwise(pl.lit(""))
     return (
         pl.when("is_vetoed")
         .then(pl.format("Vetoed: {}.", "veto"))
+        .when(cast == 0)
+        .then(pl.lit("Nobody voted on it."))
+        .when(pl.col("lacking") != "")
+        .then(pl.format("Nobody judged its {} ({}).", "lacking", absent))
         .when(pl.col("n_families") < rule.min_families)
         .then(few)
-        .when(~pl.col("is_judged"))
-        .then(unsafe)
-        .when(pl.col("outcome") == "reject")
-        .then(pl.format("Only {}: {}.", tally, "told"))
-        .when(pl.col("n_fail") > 0)
-        .then(pl.format("{}, but {}.", tally, "told"))
-        .otherwise(pl.format("All {} votes cast pass.", cast))
+        .when(pl.col("outcome") == "needs_review")
+        .then(pl.format("Open: {}, {}, {}{}{}.", tally, odds, pl.lit(_between(rule, at)), told, doubted))
+        .otherwise(pl.format("{}, {}{}.", tally, odds, told))
     )
+
+
+def _between(rule: Rule, at: Thresholds) -> str:
+    """What a decision would take, in words."""
+    accept = "none is known to be enough to accept" if at.accept_at is None else f"{at.accept_at:.3f} would accept"
+    reject = "none low enough to reject" if at.reject_at is None else f"{at.reject_at:.3f} reject"
+    return f"where at a target error of {rule.target_error:g} {accept} and {reject}"

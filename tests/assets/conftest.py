@@ -19,7 +19,7 @@ from stemma.lineage.history import update_lineage
 from stemma.lineage.occurrences import update_occurrences
 from stemma.match.families import update_families
 from stemma.match.matches import update_matches
-from stemma.quorum.verdicts import update_verdicts
+from stemma.quorum.sitting import update_verdicts
 from stemma.quorum.votes import update_votes
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
@@ -68,7 +68,7 @@ def take_the_whole_way(database: Database, settings: Settings) -> None:
         update_matches(database, vectors, settings)
     update_families(database)
     update_votes(database, settings)
-    update_verdicts(database)
+    update_verdicts(database, settings)
 
 
 @pytest.fixture(scope="session")

@@ -91,13 +91,14 @@ def test_what_a_member_is_taken_to_have_said_before_counts_as_answers() -> None:
 VOTES = arrays(np.int8, st.tuples(st.integers(2, 30), st.integers(1, 5)), elements=st.integers(-1, 1))
 
 
+@settings(deadline=None, max_examples=50)
 @given(VOTES)
 def test_every_round_makes_the_votes_likelier(votes: np.ndarray) -> None:
     trace = estimate(answers_of(votes, 2)).trace
     assert all(after >= before - 1e-9 * abs(before) for before, after in pairwise(trace))
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=50)
 @given(VOTES, st.randoms(use_true_random=False))
 def test_the_order_of_texts_and_members_does_not_matter(votes: np.ndarray, random: object) -> None:
     rows, columns = list(range(votes.shape[0])), list(range(votes.shape[1]))
@@ -108,6 +109,7 @@ def test_the_order_of_texts_and_members_does_not_matter(votes: np.ndarray, rando
     assert mixed.confusion == pytest.approx(plain.confusion[columns], abs=1e-4)
 
 
+@settings(deadline=None, max_examples=50)
 @given(VOTES)
 def test_a_row_of_weight_two_is_two_rows(votes: np.ndarray) -> None:
     twice = estimate(answers_of(np.concatenate([votes, votes]), 2), max_rounds=20)

@@ -1,221 +1,249 @@
-"""What votes come to. Expectations are worked out by hand from the rule's numbers."""
+"""What votes come to. Expectations are worked out by hand from the rule's and the calibration's numbers."""
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
+from math import exp, log
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemma.config import Settings
-from stemma.errors import NotFoundError
-from stemma.quorum.members import open_members
-from stemma.quorum.queries import verdict_of
+from stemma.quorum.calibration import ANSWERS, Calibration
+from stemma.quorum.calibrators import IDENTITY
+from stemma.quorum.evidence import SEATED_VOTES, SIGNALS
 from stemma.quorum.rule import Rule
-from stemma.quorum.verdicts import SEATED_VOTES, decide, update_verdicts
-from stemma.quorum.votes import update_votes
-from stemma.store.postgres import Database
-from tests.quorum.conftest import Stub, id_of, store
+from stemma.quorum.thresholds import Thresholds
+from stemma.quorum.verdicts import VERDICTS, decide
 
-SEATS = {member.name: (member.family, member.weight) for member in open_members()}
+FAMILIES = {
+    "parse": "structure",
+    "lizard": "structure",
+    "ruff": "correctness",
+    "mypy": "correctness",
+    "bandit": "security",
+    "secure": "security",
+    "vulture": "dead code",
+}
+# Odds for fit against unfit: of a pass 3, of a failing vote with a grave, middling, light finding 1/100, 1/20, 1/2.
+ODDS = (0.01, 0.05, 0.5, 1.5, 3.0)
 
 
-def decided(rule: Rule | None = None, **said: str | tuple[str, str]) -> dict[str, object]:
-    """The verdict on one pattern: each member's vote, or (vote, severity of its worst finding)."""
+def known(
+    thresholds: dict[float, Thresholds] | None = None, prior: float = 0.5, members: tuple[str, ...] = tuple(FAMILIES)
+) -> Calibration:
+    unfit = [1.0, 1.0, 1.0, 1.0, 1.0]
+    fit = [odds / sum(ODDS) * 5 for odds in ODDS]
+    rows = [(member, *row) for member in members for row in zip(SIGNALS, unfit, fit, strict=True)]
+    limits = {0.01: Thresholds(0.99, 0.001), 0.05: Thresholds(0.95, 0.02)} if thresholds is None else thresholds
+    return Calibration(prior, pl.DataFrame(rows, schema=ANSWERS, orient="row"), IDENTITY, limits, {})
+
+
+PASS, FAIL_MEDIUM = log(3 / sum(ODDS) * 5), log(0.05 / sum(ODDS) * 5)
+
+
+def frame(**said: str | tuple[str, str]) -> pl.DataFrame:
+    """Each member's vote, or (vote, severity of its worst finding), or (abstain, reason)."""
     rows = []
     for member, told in said.items():
-        vote, severity = told if isinstance(told, tuple) else (told, "medium" if told == "fail" else None)
-        found = ("R1", severity, 3, "what it saw") if severity else (None, None, None, None)
-        reason = "not applicable: not its language" if vote == "abstain" else None
-        rows.append(("p", "digest", member, *SEATS[member], vote, reason, *found))
-    return decide(pl.DataFrame(rows, schema=SEATED_VOTES, orient="row"), rule or Rule()).row(0, named=True)
+        vote, more = told if isinstance(told, tuple) else (told, "medium" if told == "fail" else None)
+        reason = (more or "not applicable: not its language") if vote == "abstain" else None
+        found = ("R1", more, 3, "what it saw") if vote != "abstain" and more else (None, None, None, None)
+        rows.append(("p", "x", member, "1", FAMILIES[member], vote, None, reason, *found))
+    return pl.DataFrame(rows, schema=SEATED_VOTES, orient="row")
 
 
-def test_when_all_pass_it_is_accepted() -> None:
-    verdict = decided(parse="pass", ruff="pass", bandit="pass", lizard="pass", vulture="pass")
-    assert (verdict["outcome"], verdict["score"], verdict["agreement"]) == ("accept", 1.0, 1.0)
-    assert verdict["reason"] == "All 5 votes cast pass."
+def decided(rule: Rule | None = None, calibration: Calibration | None = None, **said: str | tuple[str, str]) -> dict:
+    verdicts = decide(frame(**said), rule or Rule(), calibration or known())
+    assert verdicts.schema == VERDICTS
+    return verdicts.row(0, named=True)
 
 
-def test_the_score_is_the_weight_of_those_that_pass() -> None:
-    verdict = decided(parse="pass", ruff="pass", bandit="pass", lizard="fail", vulture="pass")
-    assert verdict["score"] == pytest.approx(2.75 / 3.25)
-    assert verdict["outcome"] == "needs_review"
-    assert verdict["reason"] == "4 of 5 votes cast pass, but lizard finds R1 in line 3 (what it saw)."
+ALL = dict.fromkeys(FAMILIES, "pass")
 
 
-def test_agreement_is_the_weight_of_the_larger_side() -> None:
-    verdict = decided(parse="pass", ruff="fail", bandit="fail", lizard="pass", vulture="pass")
-    assert verdict["agreement"] == pytest.approx(2 / 3.25)
-    assert verdict["outcome"] == "reject"  # 1.25 / 3.25 < 0.5
+def test_the_probability_is_what_the_families_odds_come_to() -> None:
+    """Three families, each at 3 / 5.06 * 5 = 2.96 to 1: 26 to 1."""
+    verdict = decided(parse="pass", ruff="pass", bandit="pass")
+    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-3 * PASS)))
+    assert (verdict["outcome"], verdict["decision"], verdict["n_families"]) == ("accept", "suggest", 3)
+    assert verdict["reason"] == "3 of 3 votes cast pass, it is fit with a probability of 0.963."
 
 
-def test_a_tie_is_for_a_person() -> None:
-    assert decided(ruff="pass", bandit="fail")["outcome"] == "needs_review"
-    assert decided(ruff="pass", bandit="fail")["score"] == 0.5
+def test_a_fourth_family_makes_it_sure_enough_to_apply() -> None:
+    verdict = decided(parse="pass", ruff="pass", bandit="pass", vulture="pass")
+    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-4 * PASS)))  # 0.987
+    assert decided(calibration=known({0.01: Thresholds(0.98, 0.0)}), **ALL)["decision"] == "auto_apply"
+    assert decided(calibration=known({0.05: Thresholds(0.98, 0.0)}), **ALL)["decision"] == "suggest"
 
 
-@pytest.mark.parametrize("member", ["parse", "bandit"])
-def test_a_grave_finding_of_parse_or_bandit_vetoes(member: str) -> None:
-    said: dict[str, str | tuple[str, str]] = dict.fromkeys(SEATS, "pass") | {member: ("fail", "high")}
-    verdict = decided(**said)
-    assert verdict["outcome"] == "reject"
+def test_a_second_member_of_a_family_adds_nothing() -> None:
+    once = decided(parse="pass", ruff="pass", bandit="pass")
+    twice = decided(parse="pass", ruff="pass", bandit="pass", lizard="pass", mypy="pass", secure="pass")
+    assert twice["probability"] == once["probability"]
+    assert (twice["n_families"], twice["n_pass"]) == (3, 6)
+
+
+def test_of_a_family_at_odds_the_stronger_word_counts() -> None:
+    verdict = decided(parse="pass", ruff="pass", mypy="fail", bandit="pass")
+    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-(2 * PASS + FAIL_MEDIUM))))
+    assert verdict["agreement"] == pytest.approx(2 / 3)
+
+
+def test_between_the_thresholds_it_is_for_a_person() -> None:
+    verdict = decided(parse="pass", ruff="fail", bandit="pass")
+    assert (verdict["outcome"], verdict["decision"]) == ("needs_review", "review")
+    assert verdict["reason"] == (
+        "Open: 2 of 3 votes cast pass, it is fit with a probability of 0.303, where at a target error of 0.05 "
+        "0.950 would accept and 0.020 reject; ruff finds R1 in line 3 (what it saw)."
+    )
+
+
+def test_a_tie_is_never_broken() -> None:
+    even = known({0.05: Thresholds(0.5 + 1e-9, 0.5 - 1e-9)})
+    rule = Rule(min_families=1, needed_families=())
+    nothing = Calibration(0.5, even.answers.with_columns(fit=1.0), IDENTITY, even.thresholds, {})
+    assert decided(rule, nothing, ruff="pass")["probability"] == 0.5
+    assert decided(rule, nothing, ruff="pass")["outcome"] == "needs_review"
+
+
+def test_enough_against_it_rejects() -> None:
+    verdict = decided(parse="fail", ruff="fail", bandit="fail")
+    assert (verdict["outcome"], verdict["decision"]) == ("reject", "refuse")
+    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-3 * FAIL_MEDIUM)))
+    assert verdict["reason"].startswith("0 of 3 votes cast pass, it is fit with a probability of 0.0; bandit finds R1")
+
+
+@pytest.mark.parametrize("member", ["parse", "bandit", "secure"])
+def test_a_grave_finding_of_parse_or_of_security_vetoes(member: str) -> None:
+    verdict = decided(**ALL | {member: ("fail", "high")})
+    assert (verdict["outcome"], verdict["decision"]) == ("reject", "refuse")
     assert verdict["reason"] == f"Vetoed: {member} finds R1 in line 3 (what it saw)."
 
 
+def test_a_veto_needs_no_quorum() -> None:
+    verdict = decided(parse=("fail", "high"), bandit="abstain")
+    assert (verdict["outcome"], verdict["probability"]) == ("reject", None)
+
+
 def test_a_grave_finding_of_another_is_one_vote() -> None:
-    assert decided(parse="pass", ruff=("fail", "high"), bandit="pass", lizard="pass")["outcome"] == "needs_review"
+    assert decided(**ALL | {"ruff": ("fail", "high")})["outcome"] == "needs_review"
+
+
+def test_a_grave_finding_that_does_not_fail_vetoes_nothing() -> None:
+    assert decided(**ALL | {"bandit": ("pass", "high")})["outcome"] == "accept"
+
+
+def test_two_families_are_no_quorum() -> None:
+    verdict = decided(bandit="pass", secure="pass", parse="pass", lizard="pass", ruff="abstain")
+    assert (verdict["outcome"], verdict["probability"]) == ("needs_review", None)
+    assert verdict["reason"] == "Too few votes: 2 of the 3 families a verdict needs."
 
 
 def test_those_who_measure_shape_cannot_vouch_for_safety() -> None:
-    verdict = decided(parse="pass", lizard="pass", vulture="pass", ruff="pass", bandit="abstain")
-    assert verdict["outcome"] == "needs_review"
+    verdict = decided(parse="pass", vulture="pass", ruff="pass", bandit="abstain")
+    assert (verdict["outcome"], verdict["probability"]) == ("needs_review", None)
     assert verdict["reason"] == "Nobody judged its security (bandit: not applicable: not its language)."
-
-
-def test_without_a_security_vote_only_a_veto_rejects() -> None:
-    assert (
-        decided(parse="pass", ruff="fail", lizard="fail", vulture="fail", bandit="abstain")["outcome"] == "needs_review"
+    assert decided(parse="pass", vulture="pass", ruff="pass")["reason"] == (
+        "Nobody judged its security (no such member)."
     )
-    assert decided(parse=("fail", "high"), ruff="pass", lizard="pass", bandit="abstain")["outcome"] == "reject"
 
 
-def test_one_family_is_no_quorum() -> None:
-    verdict = decided(parse="pass", lizard="pass", ruff="abstain", bandit="abstain", vulture="abstain")
-    assert verdict["outcome"] == "needs_review"
-    assert verdict["reason"] == "Too few votes: 1 of the 2 families a verdict needs."
+def test_an_empty_quorum_is_for_a_person() -> None:
+    texts = pl.DataFrame({"pattern_id": ["p"], "exact_hash": ["x"]})
+    verdict = decide(pl.DataFrame(schema=SEATED_VOTES), Rule(), known(), texts).row(0, named=True)
+    assert (verdict["outcome"], verdict["probability"], verdict["agreement"]) == ("needs_review", None, None)
+    assert (verdict["n_pass"], verdict["n_abstain"], verdict["n_families"]) == (0, 0, 0)
+    assert verdict["reason"] == "Nobody voted on it."
 
 
-def test_without_any_vote_there_is_no_score() -> None:
+def test_where_all_abstain_nobody_agrees() -> None:
     verdict = decided(parse="abstain", bandit="abstain")
-    assert (verdict["outcome"], verdict["score"], verdict["agreement"]) == ("needs_review", None, None)
+    assert (verdict["outcome"], verdict["agreement"], verdict["n_abstain"]) == ("needs_review", None, 2)
 
 
-@given(st.fixed_dictionaries({name: st.sampled_from(["pass", "fail", "abstain"]) for name in SEATS}))
-def test_turning_a_vote_to_pass_never_lowers_the_score(said: dict[str, str]) -> None:
-    score = decided(**said)["score"]
-    for member, vote in said.items():
-        if vote == "fail":
-            assert decided(**said | {member: "pass"})["score"] > score
+@pytest.mark.parametrize("reason", ["no answer: timed out after 300 s", "missing: secure is not installed", "unsure"])
+def test_nothing_is_accepted_while_a_member_for_safety_is_silent(reason: str) -> None:
+    verdict = decided(**ALL | {"secure": ("abstain", reason)})
+    assert verdict["outcome"] == "needs_review"
+    assert f"secure: {reason}" in verdict["reason"]
+    assert decided(**ALL | {"secure": ("abstain", "not applicable: not its language")})["outcome"] == "accept"
 
 
-@given(st.fixed_dictionaries({name: st.sampled_from(["pass", "fail", "abstain"]) for name in SEATS}))
-def test_nothing_is_accepted_without_a_security_vote_and_two_families(said: dict[str, str]) -> None:
-    if decided(**said)["outcome"] == "accept":
-        assert said["bandit"] == "pass"
-        assert len({SEATS[name][0] for name, vote in said.items() if vote != "abstain"}) >= 2
+def test_nothing_is_accepted_that_a_member_for_safety_fails() -> None:
+    generous = known({0.05: Thresholds(0.01, 0.0)})
+    assert decided(calibration=generous, **ALL | {"bandit": ("fail", "low")})["outcome"] == "needs_review"
+    assert decided(calibration=generous, **ALL | {"mypy": ("fail", "low")})["outcome"] == "accept"
 
 
-# --- in the database -------------------------------------------------------------------------------------------------
-
-CODE = "def f(): return 1"
-
-
-class Second(Stub):
-    name = "second"
-    family = "structure"
+def test_without_a_threshold_that_keeps_the_target_nothing_is_decided() -> None:
+    blind = known({0.05: Thresholds(None, None)})
+    assert decided(calibration=blind, **ALL)["outcome"] == "needs_review"
+    assert decided(calibration=blind, **dict.fromkeys(FAMILIES, "fail"))["outcome"] == "needs_review"
+    assert "none is known to be enough to accept" in decided(calibration=blind, **ALL)["reason"]
 
 
-def outcomes(database: Database) -> list[tuple[str, int]]:
-    return database.read("SELECT outcome, n_pass FROM stemma.verdicts ORDER BY decided_at").rows()
+def test_a_stricter_target_takes_stricter_thresholds() -> None:
+    said = {"parse": "pass", "ruff": "pass", "bandit": "pass"}
+    assert decided(Rule(target_error=0.05), **said)["outcome"] == "accept"
+    assert decided(Rule(target_error=0.04), **said)["outcome"] == "needs_review"
+    assert decided(Rule(target_error=0.005), **said)["outcome"] == "needs_review"
 
 
-def test_a_verdict_is_added_only_when_the_votes_change(database: Database, settings: Settings) -> None:
-    store(database, CODE, "def g(): return 2")
-    members = [Stub(), Second()]
-    update_votes(database, settings, members)
-    assert update_verdicts(database, members) == {"n_accept": 2, "n_reject": 0, "n_needs_review": 0}
-    assert update_verdicts(database, members) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 0}
-    same = [Stub("answer('pass')", "2"), Second()]
-    update_votes(database, settings, same)
-    assert update_verdicts(database, same) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 0}
-    changed = [Stub("answer('fail')", "3"), Second()]
-    update_votes(database, settings, changed)
-    assert update_verdicts(database, changed) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 2}
-    assert outcomes(database) == [("accept", 2), ("accept", 2), ("needs_review", 1), ("needs_review", 1)]
-
-
-def test_another_rule_decides_anew(database: Database, settings: Settings) -> None:
-    store(database, CODE)
-    members = [Stub(), Second()]
-    update_votes(database, settings, members)
-    update_verdicts(database, members)
-    assert update_verdicts(database, members, Rule(min_families=3))["n_needs_review"] == 1
-
-
-def test_votes_of_a_member_without_a_seat_do_not_count(database: Database, settings: Settings) -> None:
-    store(database, CODE)
-    update_votes(database, settings, [Stub("answer('fail')"), Second()])
-    update_verdicts(database, [Second()])
-    assert outcomes(database) == [("needs_review", 1)]
-
-
-def test_slices_together_cover_every_pattern(
-    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store(database, *(f"def f{n}(): return {n}" for n in range(7)))
-    members = [Stub(), Second()]
-    update_votes(database, settings, members)
-    monkeypatch.setattr("stemma.quorum.verdicts._SLICE", 3)
-    assert update_verdicts(database, members)["n_accept"] == 7
-
-
-def test_what_wipes_a_disk_is_rejected_and_the_finding_is_shown(database: Database, settings: Settings) -> None:
-    code = 'def clean():\n    subprocess.run("rm -rf /", shell=True)'
-    store(database, code)
-    update_votes(database, settings)
-    update_verdicts(database)
-    answer = verdict_of(database, id_of(code)[:10])
-    assert answer.verdict["outcome"] == "reject"
-    assert str(answer.verdict["reason"]).startswith(
-        "Vetoed: bandit finds B602 in line 2 (subprocess call with shell=True"
+def test_where_more_code_is_fit_the_same_votes_are_worth_more() -> None:
+    said = {"parse": "pass", "ruff": "pass", "bandit": "pass"}
+    assert decided(calibration=known(prior=0.9), **said)["probability"] == pytest.approx(
+        1 / (1 + exp(-(3 * PASS + log(9))))
     )
-    findings = dict(answer.votes.select("member", "findings").iter_rows())["bandit"]
-    assert [(finding["rule"], finding["severity"], finding["line"]) for finding in findings] == [
-        ("B602", "high", 2),
-        ("B607", "low", 2),
+
+
+def test_of_a_member_about_whom_nothing_was_learned_little_is_believed() -> None:
+    nobody = known(members=())
+    assert 0.5 < decided(calibration=nobody, **ALL)["probability"] < 0.8
+
+
+def test_a_member_that_gives_a_probability_is_as_grave_as_that_says() -> None:
+    votes = frame(parse="pass", ruff="pass", bandit="pass", vulture="fail")
+    verdicts = [
+        decide(votes.with_columns(probability=pl.when(pl.col("member") == "vulture").then(p)), Rule(), known())
+        for p in (0.05, 0.2, 0.4)
     ]
+    stated = [verdict["probability"][0] for verdict in verdicts]
+    assert stated == sorted(stated) and len(set(stated)) == 3
 
 
-def test_other_languages_are_never_accepted_yet(database: Database, settings: Settings) -> None:
-    store(database, "int add(int a, int b) {\n  return a + b;\n}", language="java")
-    update_votes(database, settings)
-    assert update_verdicts(database) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 1}
+SAID = st.fixed_dictionaries(
+    {name: st.sampled_from(["pass", "fail", ("fail", "low"), ("fail", "high"), "abstain"]) for name in FAMILIES}
+)
 
 
-def test_a_pattern_without_a_verdict_says_why(database: Database, settings: Settings) -> None:
-    store(database, CODE)
-    with pytest.raises(NotFoundError, match="has not sat"):
-        verdict_of(database, id_of(CODE))
+@settings(deadline=None, max_examples=40)
+@given(SAID)
+def test_turning_a_vote_to_pass_never_lowers_the_probability(said: dict) -> None:
+    before = decided(**said)["probability"]
+    for member, vote in said.items():
+        if before is not None and vote != "abstain":
+            assert decided(**said | {member: "pass"})["probability"] >= before - 1e-12
 
 
-def test_findings_reach_postgres_whatever_is_in_them(database: Database, settings: Settings) -> None:
-    from stemma.quorum.members.base import Finding, as_json
-
-    said = "caf\u00e9 \U0001f600 \0 \ud800 \\u0000"
-    text = as_json([Finding(rule="R", severity="low", line=1, message=said)])
-    stored = database.read("SELECT ($1::jsonb -> 0) ->> 'message' AS m", (text,)).item()
-    assert stored == "caf\u00e9 \U0001f600 \ufffd ? \\u0000"
-    assert json.loads(text)[0]["line"] == 1
+@settings(deadline=None, max_examples=40)
+@given(SAID)
+def test_nothing_is_accepted_without_three_families_and_a_clean_bill_of_safety(said: dict) -> None:
+    if decided(**said)["outcome"] == "accept":
+        assert len({FAMILIES[name] for name, vote in said.items() if vote != "abstain"}) >= 3
+        assert {said["bandit"], said["secure"]} <= {"pass", "abstain"} and "pass" in (said["bandit"], said["secure"])
 
 
-def test_two_runs_at_once_write_each_vote_and_verdict_once(database: Database, settings: Settings) -> None:
-    store(database, *(f"def f{n}(): return {n}" for n in range(30)))
-
-    def run(_: int) -> int:
-        members = [Stub("time.sleep(0.2); answer('pass')"), Second()]
-        with Database(database.url) as own:
-            update_votes(own, settings, members)
-            return update_verdicts(own, members)["n_accept"]
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sum(pool.map(run, range(2))) == 30
-    assert database.read("SELECT count(*) FROM stemma.votes").item() == 60
-    assert database.read("SELECT count(*) FROM stemma.verdicts").item() == 30
+@settings(deadline=None, max_examples=40)
+@given(SAID)
+def test_decisions_follow_outcomes(said: dict) -> None:
+    verdict = decided(**said)
+    allowed = {"accept": {"auto_apply", "suggest"}, "reject": {"refuse"}, "needs_review": {"review"}}
+    assert verdict["decision"] in allowed[verdict["outcome"]]
+    assert verdict["n_pass"] + verdict["n_fail"] + verdict["n_abstain"] == len(FAMILIES)
 
 
-def test_without_a_pattern_there_is_nothing_to_decide(database: Database) -> None:
-    assert update_verdicts(database) == {"n_accept": 0, "n_reject": 0, "n_needs_review": 0}
+def test_texts_are_decided_each_by_itself() -> None:
+    one, other = frame(**ALL), frame(parse="fail", ruff="fail", bandit="fail").with_columns(exact_hash=pl.lit("y"))
+    both = decide(pl.concat([one, other]), Rule(), known())
+    assert both.to_dicts() == [*decide(one, Rule(), known()).to_dicts(), *decide(other, Rule(), known()).to_dicts()]

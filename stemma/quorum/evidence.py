@@ -1,0 +1,106 @@
+"""What a text's votes say together: each vote's log odds by how often fit and unfit code got such a vote, and of each
+family only its strongest word, so that members that see with the same eyes count once.
+
+Where the log odds come from lives in `calibration`; what they come to, in `verdicts`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stemma.quorum.dawid_skene import UNKNOWN
+
+TEXT = ("pattern_id", "exact_hash")
+
+# One row per text and member that has a seat; rule, severity, line and message are of the gravest finding.
+SEATED_VOTES = pl.Schema(
+    {
+        "pattern_id": pl.String,
+        "exact_hash": pl.String,
+        "member": pl.String,
+        "member_version": pl.String,
+        "family": pl.String,
+        "vote": pl.String,
+        "probability": pl.Float64,
+        "reason": pl.String,
+        "rule": pl.String,
+        "severity": pl.String,
+        "line": pl.Int32,
+        "message": pl.String,
+    }
+)
+
+SIGNALS = ("fail high", "fail medium", "fail low", "pass with a finding", "pass")
+"""What a vote can be, from the gravest to the cleanest. An abstention is none of them, and says nothing."""
+
+_SURE, _LIKELY = 0.1, 0.3
+
+
+def signal() -> pl.Expr:
+    """The signal of a vote, null of an abstention. A member that gives a probability is as grave as that says."""
+    stated = (
+        pl.when(pl.col("probability") < _SURE)
+        .then(pl.lit("high"))
+        .when(pl.col("probability") < _LIKELY)
+        .then(pl.lit("medium"))
+        .when(pl.col("probability") < 1 - _LIKELY)
+        .then(pl.lit("low"))
+    )
+    severity = pl.when(pl.col("probability").is_not_null()).then(stated).otherwise(pl.col("severity"))
+    passed = pl.when(severity.is_null()).then(pl.lit("pass")).otherwise(pl.lit("pass with a finding"))
+    failed = pl.format("fail {}", severity.fill_null("low"))
+    vote = pl.col("vote")
+    return pl.when(vote == "fail").then(failed).when(vote == "pass").then(passed)
+
+
+def families(votes: pl.DataFrame, log_odds: pl.DataFrame, unknown: pl.DataFrame) -> pl.DataFrame:
+    """What each family that voted says of each text.
+
+    Args:
+        votes: schema `SEATED_VOTES`.
+        log_odds: by member and signal, for fit against unfit.
+        unknown: by signal alone, of a member about whom nothing was learned.
+
+    Returns:
+        TEXT, family, member (whose word it is), log_odds.
+    """
+    return (
+        votes.select(*TEXT, "family", "member", signal=signal())
+        .drop_nulls("signal")
+        .join(log_odds, on=["member", "signal"], how="left")
+        .join(unknown.rename({"log_odds": "default"}), on="signal", how="left")
+        .with_columns(log_odds=pl.coalesce("log_odds", "default"))
+        # Against goes before for where both are as strong, and the order of names decides the rest.
+        .sort(
+            *TEXT,
+            "family",
+            pl.col("log_odds").abs(),
+            "log_odds",
+            "member",
+            descending=[*[False] * 3, True, False, False],
+        )
+        .unique([*TEXT, "family"], keep="first", maintain_order=True)
+        .select(*TEXT, "family", "member", "log_odds")
+    )
+
+
+def matrix(votes: pl.DataFrame, texts: pl.DataFrame, members: list[str]) -> NDArray[np.int8]:
+    """Signals as numbers, shape (texts, members), `UNKNOWN` for an abstention.
+
+    Args:
+        texts: TEXT, one row each, in the order wanted.
+        members: names, in the order wanted.
+    """
+    codes = pl.DataFrame(
+        {"signal": SIGNALS, "code": range(len(SIGNALS))}, schema={"signal": pl.String, "code": pl.Int8}
+    )
+    long = votes.select(*TEXT, "member", signal=signal()).join(codes, on="signal")
+    columns = [
+        texts.join(of_member.select(*TEXT, "code"), on=list(TEXT), how="left", maintain_order="left")["code"]
+        for of_member in (long.filter(pl.col("member") == member) for member in members)
+    ]
+    if not columns:
+        return np.empty((len(texts), 0), dtype=np.int8)
+    return np.column_stack([column.fill_null(UNKNOWN).to_numpy() for column in columns])
