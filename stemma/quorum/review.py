@@ -30,7 +30,8 @@ FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
 _PLACES = """
 SELECT s.pattern_id, s.exact_hash, count(*) AS n_places, count(DISTINCT f.repo_id) AS n_repositories,
     array_agg(DISTINCT r.name ORDER BY r.name) AS repositories,
-    (array_agg(f.path || ':' || s.qualified_name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS place
+    (array_agg(f.path || ':' || s.qualified_name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS place,
+    (array_agg(s.name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS name  -- the texts of a pattern have their own
 FROM stemma.files f
 JOIN stemma.repositories r USING (repo_id)
 JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
@@ -45,7 +46,7 @@ WITH open AS (SELECT v.* FROM ({_IN_FORCE}) AS v WHERE v.outcome = 'needs_review
 reviewed AS ({REVIEWS_IN_FORCE}),
 places AS ({_PLACES.format(texts="open")}),
 waiting AS (
-    SELECT o.*, p.name, p.language, p.kind, l.n_places, l.n_repositories, l.repositories, l.place, w.said AS reviews,
+    SELECT o.*, l.name, p.language, p.kind, l.n_places, l.n_repositories, l.repositories, l.place, w.said AS reviews,
         CASE WHEN o.probability IS NULL THEN 1
              WHEN o.probability <= 0 OR o.probability >= 1 THEN 0
              ELSE -(o.probability * ln(o.probability) + (1 - o.probability) * ln(1 - o.probability)) / ln(2.0) END
@@ -101,7 +102,7 @@ class Page:
 
 _FACTS = f"""
 WITH wanted AS (SELECT $1 AS pattern_id, $2 AS exact_hash), places AS ({_PLACES.format(texts="wanted")})
-SELECT w.pattern_id, w.exact_hash, p.name, p.language, p.kind, coalesce(l.n_places, 0)::int AS n_places,
+SELECT w.pattern_id, w.exact_hash, coalesce(l.name, p.name) AS name, p.language, p.kind, coalesce(l.n_places, 0)::int AS n_places,
     l.repositories, l.place, v.outcome, v.probability, v.decision, v.reason, v.decided_at, r.said AS reviews
 FROM wanted w
 JOIN stemma.patterns p USING (pattern_id)
