@@ -6,28 +6,29 @@ texts that one of them fails. A text on which none could say anything counts nei
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import polars as pl
 
 from stemma.gates.answers import SEVERITIES, Answer, Asked, CannotTellError, Finding, counted, threshold_of
 from stemma.gates.known import settings_of
+from stemma.gates.outside import gravest, outside_definitions
 from stemma.git.worktree import read_file
 from stemma.ids import content_id
 from stemma.match.clones import is_test_path
 from stemma.progress import phase
 from stemma.quorum.ask import NO_ANSWER
-from stemma.quorum.given import poll_given
+from stemma.quorum.given import Polled, poll_given
 from stemma.quorum.members import open_members
-from stemma.quorum.members.base import Member
 
 BATCH_BYTES = 32 << 20
 """Of source that is judged at once: it and what is said of it are held in memory."""
+NOT_JUDGED = "not judged: "  # how the reason begins where nobody may judge a text, as of one that is too long
 
 _FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 _SAID = pl.Schema(
     {
-        "path": pl.String, "qualified_name": pl.String, "start_line": pl.Int32, "end_line": pl.Int32,
+        "path": pl.String, "kind": pl.String, "qualified_name": pl.String, "start_line": pl.Int32, "end_line": pl.Int32,
         "exact_hash": pl.String, "member": pl.String, "vote": pl.String, "reason": pl.String, "findings": pl.String,
     }
 )  # fmt: skip
@@ -37,9 +38,9 @@ _TEXT = ("path", "qualified_name", "start_line", "exact_hash")
 class JudgedGate:
     """One kind of claim about code: the percentage of texts that nobody fails, or the number of those that one does."""
 
-    def __init__(self, name: str, families: frozenset[str], unit: str, *, at_least: bool) -> None:
+    def __init__(self, name: str, families: frozenset[str], unit: str, *, at_least: bool, with_modules: bool) -> None:
         self.name, self.unit, self.at_least = name, unit, at_least
-        self._families = families
+        self._families, self._with_modules = families, with_modules
 
     def ask(self, asked: Asked) -> Answer:
         members = [member for member in open_members(asked.settings) if member.family in self._families]
@@ -49,9 +50,10 @@ class JudgedGate:
         parts = []
         n_unread = n_too_large
         for batch, n_missed in _batches(asked, files):
-            parts.append(_said(batch, asked, members))
-            n_unread += n_missed
-        said = pl.concat([_SAID.to_frame(), *parts])
+            polled = poll_given(batch, asked.settings, members, with_modules=self._with_modules)
+            parts.append(_said(polled))
+            n_unread += n_missed + polled.files.filter(pl.col("status") == "skipped").height
+        said = outside_definitions(pl.concat([_SAID.to_frame(), *parts]), asked.new_lines)
         if asked.new_lines is not None:
             said = _touched(said, asked.new_lines)
         return self._answer(said, asked, n_unread)
@@ -85,7 +87,7 @@ class JudgedGate:
         found = (
             said.filter(pl.col("vote") == "fail")
             .with_columns(pl.col("findings").str.json_decode(_FINDINGS))
-            .with_columns(findings=_gravest())
+            .with_columns(findings=gravest())
             .explode("findings")
             .unnest("findings")
             .with_columns(
@@ -105,11 +107,17 @@ class JudgedGate:
             yield Finding(rule, row["severity"], row["path"], row["line"], row["message"], key)
 
 
-COMPLIANCE = JudgedGate("compliance", frozenset({"compliance"}), "% of texts that keep the rules", at_least=True)
-QUALITY = JudgedGate(
-    "quality", frozenset({"structure", "correctness", "dead code"}), "% of texts that nobody fails", at_least=True
+COMPLIANCE = JudgedGate(
+    "compliance", frozenset({"compliance"}), "% of texts that keep the rules", at_least=True, with_modules=True
 )
-SECURITY = JudgedGate("security", frozenset({"security"}), "texts that fail", at_least=False)
+QUALITY = JudgedGate(
+    "quality",
+    frozenset({"structure", "correctness", "dead code"}),
+    "% of texts that nobody fails",
+    at_least=True,
+    with_modules=False,  # its limits are for a definition
+)
+SECURITY = JudgedGate("security", frozenset({"security"}), "texts that fail", at_least=False, with_modules=True)
 
 
 def _files(asked: Asked) -> tuple[pl.DataFrame, int]:
@@ -143,9 +151,8 @@ def _batches(asked: Asked, files: pl.DataFrame) -> Iterator[tuple[list[tuple[str
             progress.advance(len(batch) + n_missed)
 
 
-def _said(batch: list[tuple[str, bytes]], asked: Asked, members: Sequence[Member]) -> pl.DataFrame:
-    """What each member says of each text of these files, wherever it stands."""
-    polled = poll_given(batch, asked.settings, members)
+def _said(polled: Polled) -> pl.DataFrame:
+    """What each member says of each text, wherever it stands."""
     said = polled.texts.join(polled.votes, on=["pattern_id", "exact_hash"])
     return said.select(pl.col(name).cast(kind) for name, kind in _SAID.items())
 
@@ -158,22 +165,17 @@ def _touched(said: pl.DataFrame, new_lines: pl.DataFrame) -> pl.DataFrame:
     return said.join(held.select(_TEXT).unique(), on=_TEXT, how="semi")
 
 
-def _gravest() -> pl.Expr:
-    """Without the low ones, where there are others: these a member remarks on, and holds against nobody."""
-    severity = pl.element().struct.field("severity")
-    grave = pl.col("findings").list.eval(pl.element().filter(severity != "low"))
-    return pl.when(grave.list.len() > 0).then(grave).otherwise("findings")
-
-
 def _silences(said: pl.DataFrame) -> str:
     """Which members gave no answer on what, and why; empty where all did."""
     silent = (
-        said.filter(pl.col("vote") == "abstain", pl.col("reason").str.starts_with(NO_ANSWER))
+        said.filter(pl.col("vote") == "abstain")
+        .with_columns(why=pl.col("reason").str.extract(f"^(?:{NO_ANSWER}|{NOT_JUDGED})(.*)"))
+        .drop_nulls("why")
         .group_by("member")
-        .agg(n=pl.len(), reason=pl.col("reason").first())
+        .agg(n=pl.len(), why=pl.col("why").first())
         .sort("member")
     )
     return " ".join(
-        f"No answer came from {row['member']} on {counted(row['n'], 'text')}: {row['reason'].removeprefix(NO_ANSWER)}."
+        f"No answer came from {row['member']} on {counted(row['n'], 'text')}: {row['why']}."
         for row in silent.iter_rows(named=True)
     )
