@@ -18,7 +18,7 @@ from stemma.config import Settings, find_config_file
 from stemma.embed import open_embedder
 from stemma.errors import StemmaError
 from stemma.quorum.members import open_members
-from stemma.quorum.votes import current_version
+from stemma.quorum.poll import current_version
 from stemma.remote import breakers, open_memory
 from stemma.semantics.patterns import outside_url
 from stemma.store import embedded, marts, open_database
@@ -141,7 +141,7 @@ def _dagster(settings: Settings) -> Finding:
 
 
 def _quorum(settings: Settings) -> Finding:
-    versions = {member.name: current_version(member) for member in open_members()}
+    versions = {member.name: current_version(member) for member in open_members(settings)}
     absent = [name for name, version in versions.items() if version == "missing"]
     if absent:
         return Finding("quorum", "missing", f"cannot vote: {', '.join(absent)}", "In Stemma's checkout: make setup")

@@ -17,9 +17,11 @@ from stemma.git.registry import Repository
 from stemma.ids import content_id
 from stemma.match import index
 from stemma.match.matches import matcher_version
+from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.members import open_members
-from stemma.quorum.rule import RULE
-from stemma.quorum.votes import current_version
+from stemma.quorum.poll import current_version
+from stemma.quorum.rule import Rule
+from stemma.quorum.sitting import rule_version
 from stemma.semantics.patterns import analyser_state
 from stemma.store import marts
 from stemma.store.postgres import Database
@@ -44,7 +46,7 @@ def current_inputs(
         "registered": content_id(*sorted(registry.list_repositories(db)["repo_id"])),
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
         "analyser": analyser_state(settings),
-        "quorum": content_id(RULE.version, *(f"{member.name} {current_version(member)}" for member in open_members())),
+        "quorum": _quorum(db, settings),
         "dbt": _folder_digest(dbt_project),
         **store_states(settings, db),
     }
@@ -55,6 +57,11 @@ def current_inputs(
             state = f"{UNREADABLE}: {error.problem}"
         states[repository_key(repository.name)] = state
     return states
+
+
+def _quorum(db: Database, settings: Settings) -> str:
+    rule = rule_version(Rule(target_error=settings.quorum_target_error), calibration_in_force(settings))
+    return content_id(rule, *(f"{member.name} {current_version(member)}" for member in open_members(settings, db)))
 
 
 def repository_key(name: str) -> str:

@@ -33,7 +33,7 @@ COMMANDS = {
     "attribution": "attribution",
     "drift": "drift",
     "archive": "archive",
-    "verdict": "ask",
+    "verdict": "verdict",
     "report": "report",
     "doctor": "doctor",
     "sql": "ask",

@@ -1,4 +1,4 @@
-"""Commands that ask: families, verdicts, SQL. How the answers are found lives in the domain rooms."""
+"""Commands that ask: families, SQL. How the answers are found lives in the domain rooms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from stemma.cli import show
 from stemma.config import load_settings
 from stemma.errors import ConfigError
 from stemma.match import queries as match_queries
-from stemma.quorum import queries as quorum_queries
 from stemma.store import marts, open_database
 
 ID_DIGITS = 10  # of an id, shown to people; commands take a beginning of it
@@ -61,25 +60,6 @@ def families(
     if not trivial and not left_out.is_empty():
         counts = ", ".join(f"{n:,} {reason}" for reason, n in left_out.select("reason", "n_patterns").iter_rows())
         show.console.print(f"Left out, in several places but trivial: {counts} (--trivial shows them).", style="dim")
-
-
-def verdict(
-    pattern: Annotated[str, typer.Argument(help="Pattern id, its first 6 digits, path:name, or qualified name.")],
-    as_json: show.Json = False,
-) -> None:
-    """What the quorum says of a pattern, and each member's vote with its findings."""
-    with open_database(load_settings()) as database:
-        answer = quorum_queries.verdict_of(database, pattern)
-    if as_json:
-        show.value({**answer.verdict, "votes": answer.votes.to_dicts(), "history": answer.history.to_dicts()})
-        return
-    facts = answer.verdict
-    pattern = f"{facts['name']} ({facts['language']} {facts['kind']}, pattern {facts['pattern_id']})"
-    for line in (f"{facts['outcome'].upper()}  {pattern}", facts["reason"]):
-        show.console.print(show.plain(line), markup=False, highlight=False)
-    told = pl.element().struct.field("rule") + " line " + pl.element().struct.field("line").cast(pl.String)
-    findings = pl.col("findings").list.eval(told)
-    show.frame(answer.votes.select("member", "vote", "reason", findings), as_json=False, title="Votes")
 
 
 def sql(

@@ -84,6 +84,13 @@ def _forget(transaction: Transaction, repo_id: str) -> Removal:
         "WHERE t.exact_hash = d.exact_hash AND t.language = d.language AND NOT EXISTS "
         "(SELECT FROM stemma.snippets s WHERE s.pattern_id = d.pattern_id AND s.exact_hash = d.exact_hash)"
     )
+    for table in ("votes", "verdicts"):  # of texts that are gone, of patterns that are not
+        transaction.execute(
+            f"DELETE FROM stemma.{table} v "
+            "USING (SELECT DISTINCT pattern_id, exact_hash FROM pg_temp.doomed_snippets) d "
+            "WHERE v.pattern_id = d.pattern_id AND v.exact_hash = d.exact_hash AND NOT EXISTS "
+            "(SELECT FROM stemma.snippets s WHERE s.pattern_id = d.pattern_id AND s.exact_hash = d.exact_hash)"
+        )
     transaction.execute(
         "DELETE FROM stemma.families f "
         "WHERE NOT EXISTS (SELECT FROM stemma.family_members m WHERE m.family_id = f.family_id)"

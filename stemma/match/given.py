@@ -35,6 +35,9 @@ class Given:
     path: Path | None
     """The file, resolved; None of standard input."""
     language: str
+    grammar: str
+    """The one that read it with the fewest errors."""
+    content: bytes
     definitions: pl.DataFrame
     patterns: pl.DataFrame
 
@@ -55,7 +58,9 @@ def read_given(target: str, settings: Settings, *, language: str | None = None) 
     content = _content(path, settings.max_file_bytes)
     grammars = _grammars(path, language)
     limits = Limits(settings.max_file_bytes, settings.parse_timeout_s)
-    read = _best(extract([File(blob_id(content), grammar, content)], limits) for grammar in grammars)
+    grammar, read = _best(
+        (grammar, extract([File(blob_id(content), grammar, content)], limits)) for grammar in grammars
+    )
     told = shown(path) if path else "Standard input"
     reason = read.blobs["reason"][0]
     if read.blobs["status"][0] == "skipped":
@@ -66,7 +71,8 @@ def read_given(target: str, settings: Settings, *, language: str | None = None) 
             f"{told} holds no definition ({read.blobs['language'][0]}).",
             "Give code with a function, method or class, or its language: --language <name>",
         )
-    return Given(path, read.blobs["language"][0], _chosen(definitions, distinct, chosen, told), distinct)
+    found = _chosen(definitions, distinct, chosen, told)
+    return Given(path, read.blobs["language"][0], grammar, content, found, distinct)
 
 
 def _target(target: str) -> tuple[Path | None, str | None]:
@@ -106,17 +112,15 @@ def _grammars(path: Path | None, language: str | None) -> list[str]:
     return [grammar]
 
 
-def _best(found: Iterable[Extracted]) -> Extracted:
+def _best(found: Iterable[tuple[str, Extracted]]) -> tuple[str, Extracted]:
     """Fewest syntax errors among those that found a definition, then most definitions, then the first."""
-    return min(
-        found,
-        key=lambda read: (
-            read.blobs["status"][0] == "skipped",
-            not read.blobs["n_snippets"][0],
-            read.blobs["n_errors"][0],
-            -read.blobs["n_snippets"][0],
-        ),
-    )
+
+    def badness(item: tuple[str, Extracted]) -> tuple[bool, bool, int, int]:
+        blobs = item[1].blobs
+        n_snippets = blobs["n_snippets"][0]
+        return blobs["status"][0] == "skipped", not n_snippets, blobs["n_errors"][0], -n_snippets
+
+    return min(found, key=badness)
 
 
 def _frames(read: Extracted) -> tuple[pl.DataFrame, pl.DataFrame]:
