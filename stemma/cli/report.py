@@ -48,16 +48,18 @@ def make(
     """
     from stemma.git import registry
     from stemma.quorum.reports import build, stored
+    from stemma.quorum.reports.forms import form_of
     from stemma.quorum.reports.gate_results import read_gates
 
     settings = load_settings()
+    written = form_of(form, out)
     results = read_gates(gates) if gates else None
     with open_database(settings) as database:
         repository = registry.find(database, repo, settings) if repo else None
         report = build.build_report(database, repository, branch=branch, gates=results, limit=limit)
         is_new = stored.save(database, report) if save else None
         report = stored.with_trends(database, report)
-    _write(report, form, out)
+    _write(report, written, out)
     if is_new is not None:
         told = "Saved" if is_new else "This report was saved before"
         show.errors.print(f"{told}: {report.report_id}", markup=False, highlight=False)
@@ -87,10 +89,12 @@ def list_(
 def show_(report_id: Id, *, form: Form = None, out: Out = None) -> None:
     """A saved report again, in any format."""
     from stemma.quorum.reports import stored
+    from stemma.quorum.reports.forms import form_of
 
+    written = form_of(form, out)
     with open_database(load_settings()) as database:
         report = stored.load(database, report_id)
-    _write(report, form, out)
+    _write(report, written, out)
 
 
 @app.command()
@@ -149,10 +153,10 @@ def _about(database: Database, repo: str | None, branch: str | None) -> About:
     return About("repository" if repo_id else "all", repo_id or "", branch=branch or "")
 
 
-def _write(report: Report, form: str | None, out: Path | None) -> None:
+def _write(report: Report, form: str, out: Path | None) -> None:
     from stemma.quorum.reports import forms
 
-    written = forms.write(report, forms.form_of(form, out))
+    written = forms.write(report, form)
     if out is None:
         show.lines([written.removesuffix("\n")])
         return

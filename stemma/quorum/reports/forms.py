@@ -18,7 +18,7 @@ FORMS = tuple(SUFFIXES)
 
 
 def write(report: Report, form: str) -> str:
-    """The report in one of `FORMS`, as text that ends in a line end."""
+    """The report in a form that `form_of` gave, as text that ends in a line end."""
     match form:
         case "json":
             return json.dumps(to_document(report), indent=2, ensure_ascii=False) + "\n"
@@ -28,14 +28,18 @@ def write(report: Report, form: str) -> str:
             return to_page(report)
         case "csv":
             return to_csv(report)
-        case "sarif":
-            return json.dumps(to_sarif(report), indent=2) + "\n"
         case _:
-            raise ConfigError(f"'{form}' is no format of a report.", f"Choose one of {', '.join(FORMS)}.")
+            return json.dumps(to_sarif(report), indent=2) + "\n"
 
 
 def form_of(form: str | None, file: PurePath | None) -> str:
-    """The form that was asked for, or that a file's ending tells; Markdown where neither says."""
+    """The form that was asked for, or that a file's ending tells; Markdown where neither says.
+
+    Raises:
+        ConfigError: there is no such form.
+    """
+    if form is not None and form not in FORMS:
+        raise ConfigError(f"'{form}' is no format of a report.", f"Choose one of {', '.join(FORMS)}.")
     if form is None and file is not None:
         endings = {suffix: name for name, suffix in SUFFIXES.items()} | {".htm": "html", ".markdown": "markdown"}
         return endings.get(file.suffix.lower(), "markdown")

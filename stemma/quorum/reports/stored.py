@@ -181,4 +181,4 @@ def _with_metrics(rows: pl.DataFrame) -> pl.DataFrame:
     figures = rows["metrics"].str.json_decode(
         pl.Struct({name: pl.Int64 if name.startswith("n_") else pl.Float64 for name in METRICS})
     )
-    return rows.drop("metrics").hstack(figures.struct.unnest() if len(rows) else [])
+    return rows.drop("metrics").hstack(figures.struct.unnest())

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from stemma.quorum.reports.model import Known, MemberFigures, Report, Trend
 
-OUTCOMES = {"accept": "accepted", "reject": "rejected", "needs_review": "needs a review"}
 DECISIONS = {
     "auto_apply": "may be used as it is",
     "suggest": "may be suggested",
@@ -94,7 +93,8 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
 
 def left_out(report: Report) -> str:
     """How many texts the report counts and does not show; empty where it shows all."""
-    parts = [f"{n:,} {OUTCOMES[outcome]}" for outcome, n in sorted(report.n_left_out.items(), reverse=True) if n]
+    words = {"reject": "rejected", "needs_review": "for a person to review"}
+    parts = [f"{n:,} {words[outcome]}" for outcome, n in sorted(report.n_left_out.items(), reverse=True) if n]
     return f"Not told one by one, but counted: {' and '.join(parts)}." if parts else ""
 
 
