@@ -18,10 +18,15 @@ def open_members(settings: Settings | None = None, database: Database | None = N
         database: members that look at the history of a text have a seat only where it is kept.
     """
     from stemma.quorum.members.bandit import Bandit
+    from stemma.quorum.members.documentation import Documentation
+    from stemma.quorum.members.history import History
     from stemma.quorum.members.lizard import Lizard
+    from stemma.quorum.members.mypy import Mypy
     from stemma.quorum.members.packs import Packs
     from stemma.quorum.members.parse import Parse
     from stemma.quorum.members.ruff import Ruff
+    from stemma.quorum.members.tests import Tests
     from stemma.quorum.members.vulture import Vulture
 
-    return (Parse(), Ruff(), Bandit(), Packs("security"), Lizard(), Vulture())
+    of_text = (Parse(), Ruff(), Mypy(), Bandit(), Packs("security"), Lizard(), Vulture(), Documentation())
+    return of_text if database is None else (*of_text, Tests(database), History(database))
