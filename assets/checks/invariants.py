@@ -15,16 +15,8 @@ from stemma.lineage.archive import UNEVEN
 from stemma.lineage.copy_tables import IS_BIRTH
 from stemma.lineage.cycles import cyclic_edges
 from stemma.lineage.graph import IS_DERIVATION
+from stemma.quorum.sitting import TEXTS_IN_SCOPE
 from stemma.store.postgres import Database
-
-# What the quorum is to judge: a text is one wording of a pattern, and is judged once wherever it stands.
-TEXTS_IN_SCOPE = """
-SELECT DISTINCT s.pattern_id, s.exact_hash
-FROM stemma.files f JOIN stemma.repositories r USING (repo_id)
-JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-JOIN stemma.patterns p USING (pattern_id)
-WHERE f.category = 'source' AND p.n_live > 0 AND NOT p.is_trivial
-"""
 
 
 @dataclass(frozen=True)
