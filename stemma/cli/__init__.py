@@ -34,6 +34,7 @@ COMMANDS = {
     "drift": "drift",
     "archive": "archive",
     "verdict": "verdict",
+    "review": "review",
     "report": "report",
     "doctor": "doctor",
     "sql": "ask",
