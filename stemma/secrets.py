@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -116,28 +117,45 @@ class _Redactor:
         return cleaned
 
     def _replaced(self, rule: Rule, match: re.Match[str]) -> str:
+        span = _span(rule, match)
+        if span is None:
+            return match.group()
         whole = match.group()
-        if rule is ASSIGNMENT:
-            return self._assigned(match)
-        if rule.name == "private-key" and _BASE64_LINE.search(whole) is None:
-            return whole  # the marker alone, as code that looks for keys has it
-        if "secret" not in rule.pattern.groupindex:
-            return self._mark(rule.name)
-        secret = match.group("secret")
-        if _MARK in secret or _PLACEHOLDER.match(secret):
-            return whole
-        start, end = (position - match.start() for position in match.span("secret"))
+        start, end = (position - match.start() for position in span)
         return whole[:start] + self._mark(rule.name) + whole[end:]
 
-    def _assigned(self, match: re.Match[str]) -> str:
-        group = next(name for name in ("quoted", "bare", "spaced") if match.group(name) is not None)
-        value = match.group(group)
-        bare_value = value.rstrip("\\").removeprefix("'")
-        if not _looks_secret(match, bare_value, is_quoted=group != "bare"):
-            return match.group()
-        start = match.start(group) - match.start() + value.index(bare_value)
-        whole = match.group()
-        return whole[:start] + self._mark(ASSIGNMENT.name) + whole[start + len(bare_value) :]
+
+def secrets_in(text: str) -> Iterator[tuple[Rule, re.Match[str], tuple[int, int]]]:
+    """Each secret that `redact_text` would take out of the text: its rule, the match, and where the secret itself lies.
+    One place may be told by several rules."""
+    lowered = text.lower()
+    for rule in RULES:
+        if any(need in lowered for need in rule.needs):
+            for match in rule.pattern.finditer(text):
+                if (span := _span(rule, match)) is not None:
+                    yield rule, match, span
+
+
+def _span(rule: Rule, match: re.Match[str]) -> tuple[int, int] | None:
+    """Where the secret of a match lies in the text; None if what matched is none."""
+    if rule is ASSIGNMENT:
+        return _assigned(match)
+    if rule.name == "private-key" and _BASE64_LINE.search(match.group()) is None:
+        return None  # the marker alone, as code that looks for keys has it
+    if "secret" not in rule.pattern.groupindex:
+        return match.span()
+    secret = match.group("secret")
+    return None if _MARK in secret or _PLACEHOLDER.match(secret) else match.span("secret")
+
+
+def _assigned(match: re.Match[str]) -> tuple[int, int] | None:
+    group = next(name for name in ("quoted", "bare", "spaced") if match.group(name) is not None)
+    value = match.group(group)
+    bare_value = value.rstrip("\\").removeprefix("'")
+    if not _looks_secret(match, bare_value, is_quoted=group != "bare"):
+        return None
+    start = match.start(group) + value.index(bare_value)
+    return start, start + len(bare_value)
 
 
 def names_secret(key: str) -> bool:

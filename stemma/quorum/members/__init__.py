@@ -25,8 +25,20 @@ def open_members(settings: Settings | None = None, database: Database | None = N
     from stemma.quorum.members.packs import Packs
     from stemma.quorum.members.parse import Parse
     from stemma.quorum.members.ruff import Ruff
+    from stemma.quorum.members.secrets import Secrets
     from stemma.quorum.members.tests import Tests
     from stemma.quorum.members.vulture import Vulture
 
-    of_text = (Parse(), Ruff(), Mypy(), Bandit(), Packs("security"), Lizard(), Vulture(), Documentation())
+    of_text = (
+        Parse(),
+        Ruff(),
+        Mypy(),
+        Bandit(),
+        Packs("security"),
+        Secrets(),
+        Packs("correctness"),
+        Lizard(),
+        Vulture(),
+        Documentation(),
+    )
     return of_text if database is None else (*of_text, Tests(database), History(database))

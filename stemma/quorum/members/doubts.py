@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from stemma.ids import content_id
 from stemma.quorum.members.base import FILES
@@ -71,7 +71,7 @@ def _reach(told: dict[str, str]) -> Reach:
 
 
 def doubted(batch: pl.DataFrame, folder: Path) -> dict[int, str]:
-    """Why each text (schema `BATCH`, its files below `folder`) cannot be vouched for, by unit; of some there is none."""
+    """Why texts (schema `BATCH`, their files below `folder`) cannot be vouched for, by unit."""
     return {
         unit: f"cannot vouch: {why}"
         for (language,), texts in batch.group_by("language", maintain_order=True)
@@ -120,7 +120,7 @@ def _taken(text: str, imports: Iterable[re.Pattern[str]], modules: re.Pattern[st
 
 
 def _spread(names: set[str], assigned: list[tuple[str, str]], expressions: re.Pattern[str]) -> set[str]:
-    """The variables that one of the names, or one of the expressions, was put into, and those that they were put into."""
+    """The variables that one of the names or of the expressions was put into, and those that these were put into."""
     reached = {name for name, value in assigned if expressions.search(value)}
     for _ in range(_MAX_STEPS):
         known = reached | names
