@@ -35,6 +35,7 @@ COMMANDS = {
     "archive": "archive",
     "verdict": "verdict",
     "review": "review",
+    "calibrate": "calibrate",
     "report": "report",
     "doctor": "doctor",
     "sql": "ask",

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.quorum.calibration import ANSWERS, PRIOR_ANSWERS, Calibration, bare
+from stemma.quorum.calibration import ANSWERS, Calibration, bare
 from stemma.quorum.calibrators import at_prior, fit_calibrator, folds_of
 from stemma.quorum.dawid_skene import answers_of, estimate
 from stemma.quorum.evidence import SIGNALS, TEXT, matrix
@@ -31,6 +31,7 @@ REJECT_PRIOR = 0.9
 judged may come from anywhere, so each decision is held against the odds that are worse for it."""
 
 N_FOLDS = 5
+_BASE_WEIGHT = 50.0
 _SOURCE_WEIGHT = 100.0  # answers that one class of one source counts for, in all
 
 
@@ -41,6 +42,7 @@ def learn(
     prior: float = EVEN,
     provenance: Mapping[str, Any],
     by: str = "group",
+    base: pl.DataFrame | None = None,
 ) -> Calibration:
     """A calibration from votes (schema `SEATED_VOTES`) and labels (schema `LABELLED`) on the same texts.
 
@@ -48,18 +50,21 @@ def learn(
         prior: share of fit code the probabilities will be stated for.
         by: what is held out to learn the map and the thresholds: `group`, or `source` for thresholds that hold on
             code from a source never seen.
+        base: what was learned before (schema `ANSWERS`); it counts for at most `_BASE_WEIGHT` answers of either class.
     """
     labelled = labelled.sort(*TEXT)
+    votes = independent(votes, labelled)
     members, signals = _signals(votes, labelled)
+    before = _before(members, base)
     is_fit = labelled["is_fit"].to_numpy()
     weights = _weights(labelled)
     folds = _folds(labelled, by)
-    held_out = _held_out(members, signals, votes, labelled, folds)
+    held_out = _held_out(signals, votes, labelled, folds, before)
     calibrator = fit_calibrator(held_out, is_fit, weights, folds)
     stated = at_prior(cross_fitted(held_out, is_fit, weights, folds), prior)
     found = Calibration(
         prior=prior,
-        answers=_answers(members, signals, is_fit, weights),
+        answers=_merged(_answers(signals, is_fit, weights, before), base),
         calibrator=calibrator,
         thresholds={
             target: thresholds_for(
@@ -73,13 +78,19 @@ def learn(
 
 
 def held_out_probabilities(
-    votes: pl.DataFrame, labelled: pl.DataFrame, *, prior: float = EVEN, by: str = "group"
+    votes: pl.DataFrame,
+    labelled: pl.DataFrame,
+    *,
+    prior: float = EVEN,
+    by: str = "group",
+    base: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """LABELLED and the probability of each text, stated by members' reliability and a map that never saw its fold."""
     labelled = labelled.sort(*TEXT)
+    votes = independent(votes, labelled)
     members, signals = _signals(votes, labelled)
     folds = _folds(labelled, by)
-    scores = _held_out(members, signals, votes, labelled, folds)
+    scores = _held_out(signals, votes, labelled, folds, _before(members, base))
     even = cross_fitted(scores, labelled["is_fit"].to_numpy(), _weights(labelled), folds)
     return labelled.with_columns(score=pl.Series(scores), probability=pl.Series(at_prior(even, prior)))
 
@@ -95,20 +106,28 @@ def cross_fitted(
     return stated
 
 
+def independent(votes: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
+    """Votes without those that rest on what the label rests on: a text's history, where its outcome is the label."""
+    by_outcome = labelled.filter(pl.col("source") == "outcome").select(*TEXT, is_by_outcome=pl.lit(True))
+    marked = votes.join(by_outcome, on=list(TEXT), how="left")
+    is_circular = pl.col("is_by_outcome").fill_null(False) & (pl.col("family") == "history")
+    return marked.filter(~is_circular).drop("is_by_outcome")
+
+
 def _held_out(
-    members: Sequence[str],
     signals: NDArray[np.int8],
     votes: pl.DataFrame,
     labelled: pl.DataFrame,
     folds: NDArray[np.int64],
+    before: pl.DataFrame,
 ) -> NDArray[np.float64]:
     """The score of each text by reliability learned without its fold."""
     is_fit, weights = labelled["is_fit"].to_numpy(), _weights(labelled)
     scores = np.zeros(len(labelled))
     for fold in np.unique(folds):
         held = folds == fold
+        known = bare(_answers(signals[~held], is_fit[~held], weights[~held], before))
         texts = labelled.filter(pl.Series(held))
-        known = bare(_answers(members, signals[~held], is_fit[~held], weights[~held]))
         found = known.probabilities(votes.join(texts, on=list(TEXT), how="semi"))
         joined = texts.join(found, on=list(TEXT), how="left", maintain_order="left")
         scores[held] = joined["score"].fill_null(0.0).to_numpy()
@@ -120,27 +139,35 @@ def _signals(votes: pl.DataFrame, labelled: pl.DataFrame) -> tuple[list[str], ND
     return members, matrix(votes, labelled.select(*TEXT), members)
 
 
+def _before(members: Sequence[str], base: pl.DataFrame | None) -> pl.DataFrame:
+    """What each of the members is taken to have answered before (schema `ANSWERS`), in their order."""
+    known = bare(pl.DataFrame(schema=ANSWERS) if base is None else base).answers_of(list(members))
+    share = [(_BASE_WEIGHT / pl.col(kind).sum().over("member")).clip(upper_bound=1.0) for kind in ("unfit", "fit")]
+    return known.sort("member", maintain_order=True).with_columns(pl.col("unfit") * share[0], pl.col("fit") * share[1])
+
+
 def _answers(
-    members: Sequence[str], signals: NDArray[np.int8], is_fit: NDArray[np.bool_], weights: NDArray[np.float64]
+    signals: NDArray[np.int8], is_fit: NDArray[np.bool_], weights: NDArray[np.float64], before: pl.DataFrame
 ) -> pl.DataFrame:
-    """How often each member gave each signal on unfit and fit texts, and its prior answers (schema `ANSWERS`)."""
+    """How often each member gave each signal on unfit and fit texts, what it answered before included."""
+    n_members = signals.shape[1]
+    prior = before.select("unfit", "fit").to_numpy().reshape(n_members, len(SIGNALS), 2).transpose(0, 2, 1)
     counts = estimate(
         answers_of(signals, len(SIGNALS)),
         labels=is_fit.astype(np.int8),
-        prior_counts=np.broadcast_to(np.asarray([PRIOR_ANSWERS["unfit"], PRIOR_ANSWERS["fit"]]), _shape(members)),
+        prior_counts=prior,
         weights=weights,
         start=np.stack([~is_fit, is_fit], axis=1).astype(np.float64),
     ).counts
-    rows = [
-        (member, signal, float(counts[i, 0, j]), float(counts[i, 1, j]))
-        for i, member in enumerate(members)
-        for j, signal in enumerate(SIGNALS)
-    ]
-    return pl.DataFrame(rows, schema=ANSWERS, orient="row")
+    return before.with_columns(
+        unfit=pl.Series(counts[:, 0, :].ravel(), dtype=pl.Float64),
+        fit=pl.Series(counts[:, 1, :].ravel(), dtype=pl.Float64),
+    )
 
 
-def _shape(members: Sequence[str]) -> tuple[int, int, int]:
-    return len(members), 2, len(SIGNALS)
+def _merged(learned: pl.DataFrame, base: pl.DataFrame | None) -> pl.DataFrame:
+    """With members that only the base knows."""
+    return learned if base is None else pl.concat([learned, base.join(learned, on="member", how="anti")])
 
 
 def _weights(labelled: pl.DataFrame) -> NDArray[np.float64]:

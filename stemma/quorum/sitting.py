@@ -154,6 +154,16 @@ def seats_frame(members: Sequence[Member]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(("member", "member_version", "family"), pl.String), orient="row")
 
 
+def votes_of(db: Database, seats: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """The votes of the seats (schema `SEATED_VOTES`) on these texts (TEXT)."""
+    with (
+        db.transaction() as transaction,
+        transaction.staged("seats", seats) as staged,
+        transaction.staged("texts", texts.select(*TEXT)) as wanted,
+    ):
+        return transaction.read(_VOTES.format(seats=staged, texts=wanted), (), SEATED_VOTES)
+
+
 def _decide_all(db: Database, seats: pl.DataFrame, by: tuple[Rule, Calibration]) -> Counter[str]:
     counts: Counter[str] = Counter()
     boundaries = db.read(_BOUNDARIES)["pattern_id"].to_list()

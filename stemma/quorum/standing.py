@@ -19,6 +19,7 @@ from stemma.quorum.calibrators import expected_calibration_error, log_loss
 from stemma.quorum.dawid_skene import UNKNOWN, answers_of, estimate
 from stemma.quorum.evidence import SIGNALS, TEXT, matrix
 from stemma.quorum.history import votes_in
+from stemma.quorum.learning import independent
 from stemma.quorum.rule import Rule
 from stemma.quorum.truth import labels_in_force
 from stemma.quorum.verdicts import decide
@@ -84,7 +85,7 @@ def _read(
     with transaction.staged("seats", seats) as staged:
         spent = transaction.read(_SPENT.format(scope=scope, seats=staged))
     now = transaction.read("SELECT clock_timestamp() AS now")["now"][0]
-    return alike, verdicts.join(labels.select(*TEXT, "is_fit"), on=list(TEXT)), spent, now
+    return alike, verdicts.join(labels.select(*TEXT, "is_fit", "source"), on=list(TEXT)), spent, now
 
 
 def _figures(alike: pl.DataFrame, labelled: pl.DataFrame, seats: pl.DataFrame) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _members(
     tallies = votes.group_by("member").agg(
         pl.col("n").filter(pl.col("vote") == vote).sum().alias(f"n_{vote}") for vote in ("pass", "fail", "abstain")
     )
-    told = votes_in(labelled.select(*TEXT, "votes_digest"), seats)
+    told = independent(votes_in(labelled.select(*TEXT, "votes_digest"), seats), labelled)
     return (
         seats.join(tallies, on="member", how="left")
         .join(_confusion(told, labelled), on="member", how="left")
