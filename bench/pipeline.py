@@ -42,6 +42,17 @@ def open_empty() -> Iterator[tuple[Database, Settings, Path]]:
             yield database, settings, folder
 
 
+def read_history(database: Database, settings: Settings, source: Path) -> str:
+    """Register a repository or folder and read it as far as the places where its definitions stand; returns its id."""
+    repo_id = registry.register(database, settings, str(source))
+    repository = registry.find(database, repo_id, settings)
+    refresh(database, settings, repository)
+    ingest_history(database, settings, repository)
+    extract_blobs(database, settings, repository)
+    update_occurrences(database, repo_id)
+    return repo_id
+
+
 def derive(database: Database, settings: Settings, sources: Sequence[Path], *, with_vectors: bool = True) -> None:
     """Bring patterns, matches and families up to date with the repositories or folders.
 
@@ -49,12 +60,7 @@ def derive(database: Database, settings: Settings, sources: Sequence[Path], *, w
         with_vectors: as the main job does; else pairs are found and scored by structure and words alone.
     """
     for source in sources:
-        registry.register(database, settings, str(source))
-        repository = registry.find(database, str(source), settings)
-        refresh(database, settings, repository)
-        ingest_history(database, settings, repository)
-        extract_blobs(database, settings, repository)
-        update_occurrences(database, repository.repo_id)
+        read_history(database, settings, source)
     refresh_patterns(database)
     if with_vectors:
         embedder = open_embedder(settings)

@@ -19,15 +19,13 @@ from bench.attribution import scenarios
 from bench.attribution.sampling import AGENT, AGENT_PART, KINDS, PERSON, PERSON_PART, Sample, State, sample, samples
 from bench.attribution.scenarios import SCENARIOS, Work
 from bench.attribution.telling import Teller
+from bench.pipeline import read_history
 from stemma.attribution.edits import update_agent_edits
 from stemma.attribution.origins import update_origins
 from stemma.attribution.statements import update_attributions
 from stemma.config import Settings
-from stemma.extract.ingest import extract_blobs
-from stemma.git import fetch, registry
-from stemma.git.ingest import ingest_history
+from stemma.git import registry
 from stemma.lineage.history import update_lineage
-from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database
 from stemma.track import spool
 
@@ -95,12 +93,8 @@ def _copy(source: Path, root: Path) -> None:
 def _attribute(db: Database, settings: Settings, root: Path) -> str:
     """Every room's step from git and events to origins."""
     spool.ingest_spool(db, settings)
-    repo_id = registry.register(db, settings, str(root))
+    repo_id = read_history(db, settings, root)
     repo = registry.find(db, repo_id, settings)
-    fetch.refresh(db, settings, repo)
-    ingest_history(db, settings, repo)
-    extract_blobs(db, settings, repo)
-    update_occurrences(db, repo_id)
     update_lineage(db, repo_id)
     update_agent_edits(db, settings)
     update_attributions(db, repo)

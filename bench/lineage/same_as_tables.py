@@ -17,14 +17,11 @@ from bench.lineage import java_oracle
 from bench.lineage.clones import repository_at
 from bench.lineage.labels import Labelled
 from bench.lineage.own import LIMITS
+from bench.pipeline import read_history
 from stemma.config import Settings
-from stemma.extract.ingest import extract_blobs
-from stemma.git import fetch, registry
-from stemma.git.ingest import ingest_history
 from stemma.git.store import open_store
 from stemma.lineage.asked import FOLLOWED, JOINED, Asking
 from stemma.lineage.history import update_lineage
-from stemma.lineage.occurrences import update_occurrences
 from stemma.store import open_database
 from stemma.store.postgres import Database
 
@@ -64,7 +61,8 @@ def compared(folder: Path, methods: Sequence[Labelled]) -> int:
         clone = _clone(repository_at(folder, methods[0].repository), methods[0].repository.commit, Path(scratch))
         settings = Settings(data_dir=Path(scratch, "data"))
         with open_database(settings) as db:
-            repo_id = _brought_up(db, settings, clone)
+            repo_id = read_history(db, settings, clone)
+            update_lineage(db, repo_id)
             return sum(_is_same(db, Asking(open_store(clone), LIMITS, repo_id), method) for method in methods)
 
 
@@ -75,17 +73,6 @@ def _clone(git_dir: Path, commit: str, scratch: Path) -> Path:
     subprocess.run([*git, "update-ref", "refs/heads/asked", commit], check=True)
     subprocess.run([*git, "symbolic-ref", "HEAD", "refs/heads/asked"], check=True)
     return target
-
-
-def _brought_up(db: Database, settings: Settings, clone: Path) -> str:
-    repo_id = registry.register(db, settings, str(clone))
-    repository = registry.find(db, repo_id, settings)
-    fetch.refresh(db, settings, repository)
-    ingest_history(db, settings, repository)
-    extract_blobs(db, settings, repository)
-    update_occurrences(db, repo_id)
-    update_lineage(db, repo_id)
-    return repo_id
 
 
 def _is_same(db: Database, asking: Asking, method: Labelled) -> bool:

@@ -12,13 +12,9 @@ import pytest
 from stemma import cli
 from stemma.cli import show
 from stemma.config import Settings
-from stemma.extract.ingest import extract_blobs
-from stemma.git import fetch, registry
-from stemma.git.ingest import ingest_history
-from stemma.lineage.history import update_lineage
-from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database
 from tests.cli.conftest import Called, Stemma
+from tests.ingested import bring_up
 from tests.lineage.code import file, function
 from tests.repositories import GitRepository
 
@@ -63,17 +59,8 @@ def lineage(
 
 
 @pytest.fixture
-def read(database: Database, settings: Settings) -> Callable[[Path], None]:
-    def run(path: Path) -> None:
-        repo_id = registry.register(database, settings, str(path))
-        repo = registry.find(database, repo_id, settings)
-        fetch.refresh(database, settings, repo)
-        ingest_history(database, settings, repo)
-        extract_blobs(database, settings, repo)
-        update_lineage(database, repo_id)
-        update_occurrences(database, repo_id)
-
-    return run
+def read(database: Database, settings: Settings) -> Callable[[Path], str]:
+    return lambda path: bring_up(database, settings, path)
 
 
 def life(told: dict[str, object]) -> list[tuple[object, object]]:
@@ -83,7 +70,7 @@ def life(told: dict[str, object]) -> list[tuple[object, object]]:
 
 
 def test_the_database_and_the_checkout_tell_the_same_life(
-    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str]
 ) -> None:
     at = project.path / "lib" / "b.py"
     from_git = lineage(f"{at}:uno", "--json").json
@@ -97,7 +84,7 @@ def test_the_database_and_the_checkout_tell_the_same_life(
 
 
 def test_a_person_reads_what_happened_when_by_whom_and_where_it_was_read(
-    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str]
 ) -> None:
     read(project.path)
     told = lineage("lib/b.py:uno").out
@@ -112,7 +99,7 @@ def test_a_person_reads_what_happened_when_by_whom_and_where_it_was_read(
 
 
 def test_lines_are_those_of_the_text_that_was_read_and_an_edited_file_is_named(
-    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str]
 ) -> None:
     read(project.path)
     at = project.path / "lib" / "b.py"
@@ -123,7 +110,7 @@ def test_lines_are_those_of_the_text_that_was_read_and_an_edited_file_is_named(
 
 
 def test_what_was_not_read_yet_is_answered_from_git(
-    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None]
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str]
 ) -> None:
     read(project.path)
     project.commit("Add", {"new.py": function("fresh", "retry")})
@@ -132,7 +119,7 @@ def test_what_was_not_read_yet_is_answered_from_git(
 
 
 def test_every_form_of_the_answer_is_printed_or_written(
-    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], None], tmp_path: Path
+    lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str], tmp_path: Path
 ) -> None:
     read(project.path)
     assert [row["depth"] for row in lineage("uno", "--ancestors", "--json").json["ancestors"]] == [1, 2, 3]

@@ -9,15 +9,12 @@ import pytest
 
 from stemma.config import Settings
 from stemma.embed.patterns import refresh_patterns
-from stemma.extract.ingest import extract_blobs
-from stemma.git import fetch, registry
-from stemma.git.ingest import ingest_history
+from stemma.git import registry
 from stemma.git.removal import forget
 from stemma.lineage.copies import update_copies
-from stemma.lineage.history import update_lineage
-from stemma.lineage.occurrences import update_occurrences
 from stemma.match.matches import update_matches
 from stemma.store.postgres import Database
+from tests.ingested import bring_up
 from tests.lineage.code import Row, file, function
 from tests.repositories import GitRepository
 
@@ -29,13 +26,7 @@ def bring(database: Database, settings: Settings) -> Bring:
     """Register a repository if it is new, and take it up to lineage; returns its id."""
 
     def run(path: Path) -> str:
-        repo_id = registry.register(database, settings, str(path))
-        repo = registry.find(database, repo_id, settings)
-        fetch.refresh(database, settings, repo)
-        ingest_history(database, settings, repo)
-        extract_blobs(database, settings, repo)
-        update_occurrences(database, repo_id)
-        update_lineage(database, repo_id)
+        repo_id = bring_up(database, settings, path)
         refresh_patterns(database)
         return repo_id
 

@@ -10,12 +10,13 @@ import pytest
 from stemma.config import Settings
 from stemma.extract.ingest import extract_blobs
 from stemma.feedback.outcomes import update_outcomes
-from stemma.git import fetch, registry
+from stemma.git import registry
 from stemma.git.ingest import ingest_history
 from stemma.lineage import history, occurrences
 from stemma.lineage.history import update_lineage
 from stemma.lineage.occurrences import update_occurrences
 from stemma.store.postgres import Database
+from tests.ingested import ingest
 from tests.lineage.code import events, file, function, intervals
 from tests.repositories import GitRepository
 
@@ -33,11 +34,7 @@ def chain(database: Database) -> Chain:
     """All that a run does for a repository's history; returns its id."""
 
     def run(path: Path, settings: Settings) -> str:
-        repo_id = registry.register(database, settings, str(path))
-        repo = registry.find(database, repo_id, settings)
-        fetch.refresh(database, settings, repo)
-        ingest_history(database, settings, repo)
-        extract_blobs(database, settings, repo)
+        repo_id = ingest(database, settings, path)
         return lineage_of(database, repo_id)
 
     return run
