@@ -1,10 +1,11 @@
-"""The asset of the analysts' file: every dbt mart in one read-only DuckDB file."""
+"""The assets of the analysts: every dbt mart in one read-only DuckDB file, and the charts drawn from it."""
 
-from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, ResourceParam, multi_asset
 
 from assets.dbt import MARTS
 from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
 from stemma.config import Settings
+from stemma.quorum.reports.chart import write_chart
 from stemma.store.marts import build_marts
 from stemma.store.postgres import Database
 
@@ -30,3 +31,27 @@ def duckdb_marts(
         built = build_marts(database, settings)
         counts.update(built)
     return MaterializeResult(asset_key="duckdb_marts", metadata={"dagster/row_count": built["n_rows"], **counts})
+
+
+@multi_asset(
+    name="charts",
+    specs=[
+        AssetSpec(
+            key="charts",
+            description="One HTML page per chart in the folder `charts` of the data: the quorum's reliability and "
+            "agreement. Each is written aside and swapped whole, and needs no network.",
+            group_name="marts",
+            owners=[OWNER],
+            kinds={"html"},
+            deps=["duckdb_marts"],
+            automation_condition=WHEN_UPSTREAM_IS_SOUND,
+        )
+    ],
+)
+def charts(
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
+) -> MaterializeResult:
+    with measured(context, database, "charts") as counts:
+        quorum, of_quorum = write_chart(settings)
+        counts.update(of_quorum)
+    return MaterializeResult(asset_key="charts", metadata={"quorum": MetadataValue.path(quorum), **counts})

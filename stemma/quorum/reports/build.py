@@ -14,6 +14,7 @@ from stemma.git.repository import FOLDER, Repository
 from stemma.quorum.reports import queries
 from stemma.quorum.reports.gathered import Gathered, to_report
 from stemma.quorum.reports.model import Gates, Known, Report, Subject, known
+from stemma.quorum.truth import labels_in_force
 from stemma.store.postgres import Database, Transaction
 
 MAX_TEXTS = 1_000
@@ -105,6 +106,8 @@ def _gather(transaction: Transaction, repo_id: str, limit: int, gates: Known[Gat
         with transaction.staged("report_chosen", texts.select("pattern_id", "exact_hash")) as chosen:
             places = transaction.read(queries.PLACES.format(chosen=chosen), [repo_id, PLACES_TOLD])
             findings = transaction.read(queries.FINDINGS.format(chosen=chosen, seats=seated), [FINDINGS_TOLD])
+    with transaction.staged("report_labels", labels_in_force(transaction)) as labels:
+        bins = transaction.read(queries.BINS.format(labels=labels))
     return Gathered(
         counts=transaction.read(queries.COUNTS),
         rules=transaction.read(queries.RULES),
@@ -114,7 +117,7 @@ def _gather(transaction: Transaction, repo_id: str, limit: int, gates: Known[Gat
         members=members,
         abstentions=abstentions,
         found=found,
-        bins=transaction.read(queries.BINS),
+        bins=bins,
         texts=texts,
         places=places,
         findings=findings,

@@ -135,7 +135,8 @@ def _scale(values: Sequence[float], *, is_share: bool) -> list[float]:
         room = max(room, 3.0)  # of what is counted there is no half
     power = 10.0 ** math.floor(math.log10(room / 2))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= room / 3)
-    first, last = math.floor((middle - room / 2) / step), math.ceil((middle + room / 2) / step)
+    bounds = [round((middle + side * room / 2) / step, 6) for side in (-1, 1)]  # measured in 32 bits
+    first, last = math.floor(bounds[0]), math.ceil(bounds[1])
     if low >= 0:  # what is counted or shared is never below nothing, and a share never above all
         first = max(first, 0)
     if is_share and high <= 1:
@@ -200,7 +201,7 @@ def _step(value: float | None) -> str:
 
 
 def _kappa(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("0.", ".", 1).replace("-", "−")
+    return "–" if value is None else f"{value:z.2f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def _cut(name: str) -> str:

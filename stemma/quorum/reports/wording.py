@@ -26,7 +26,7 @@ ABOUT = (
 RELIABILITY = (
     "Each verdict states a probability that the code is fit to be reused. Where people, or what became of the code, "
     "have said how it really was (a label), the two can be held together. If the probabilities mean what they say, "
-    "then of code said to be fit with 80 %, four in five pieces are."
+    "then of code said to be fit with 80\u00a0%, four in five pieces are."
 )
 DIAGRAM = (
     "The points should lie on the dashed line. The bar through a point is its 95 % interval (Wilson): with few labels "
