@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     member_timeout_s: float = Field(
         default=300.0, gt=0, description="Seconds one batch of a quorum member may take; after that it abstains."
     )
+    compliance_packs: tuple[Path, ...] = Field(
+        default=(),
+        description="Files or folders of an organisation's own rules, in Semgrep's YAML (docs/compliance.md).",
+    )
     quorum_target_error: float = Field(
         default=0.05,
         gt=0,
@@ -129,6 +133,11 @@ class Settings(BaseSettings):
         if len({judge.name for judge in value}) < len(value):
             raise ValueError("two judges have one name")
         return value
+
+    @field_validator("compliance_packs")
+    @classmethod
+    def _expand_each(cls, values: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(value.expanduser().absolute() for value in values)
 
     @field_validator("match_weights")
     @classmethod

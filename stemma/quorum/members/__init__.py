@@ -5,9 +5,12 @@ What they have in common lives in `base`; how they are asked, in `stemma.quorum.
 
 from __future__ import annotations
 
-from stemma.config import Settings
-from stemma.quorum.members.base import Member
-from stemma.store.postgres import Database
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the children that members start import this package, and need a second more for these
+    from stemma.config import Settings
+    from stemma.quorum.members.base import Member
+    from stemma.store.postgres import Database
 
 
 def open_members(settings: Settings | None = None, database: Database | None = None) -> tuple[Member, ...]:
@@ -29,7 +32,7 @@ def open_members(settings: Settings | None = None, database: Database | None = N
     from stemma.quorum.members.tests import Tests
     from stemma.quorum.members.vulture import Vulture
 
-    of_text = (
+    of_text: tuple[Member, ...] = (
         Parse(),
         Ruff(),
         Mypy(),
@@ -41,4 +44,8 @@ def open_members(settings: Settings | None = None, database: Database | None = N
         Vulture(),
         Documentation(),
     )
+    if settings is not None and settings.compliance_packs:
+        from stemma.quorum.members.compliance import Compliance
+
+        of_text = (*of_text, Compliance(settings.compliance_packs))
     return of_text if database is None else (*of_text, Tests(database), History(database))

@@ -2,8 +2,8 @@
 
 A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
-which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`; aliases and computed names,
-which no rule follows, are doubted in `stemma.quorum.members.doubts`.
+which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`; aliases and computed
+names, which no rule follows, are doubted in `stemma.quorum.members.doubts`.
 """
 
 from __future__ import annotations
@@ -52,27 +52,49 @@ class Packs:
         return read_packs(self._family).languages
 
     def version(self) -> str:
-        try:
-            tool = version("semgrep")
-        except PackageNotFoundError as error:
-            raise MemberMissingError("semgrep is not installed") from error
-        _engine()
-        rules = (read_packs(self._family).digest, doubts_digest() if self._family == "security" else None)
-        return version_of("semgrep", tool, *rules, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
+        return engine_version(read_packs(self._family).digest, doubts_digest() if self._family == "security" else None)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        rules = read_packs(self._family).rules
-        files = batch.select("file", "language").unique(maintain_order=True)
-        too_long = [file for file in files["file"] if (folder / FILES / file).stat().st_size > _MAX_BYTES]
-        asked = files.filter(~pl.col("file").is_in(too_long))
-        answer = _ask_engine(rules.values(), asked, folder, limits)
-        findings, doubts = _findings(answer, rules)
-        unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
-        lost = _lost(answer, asked["file"].to_list(), rules)
-        unsure = _doubts(batch, doubts) | _unread(batch, lost)
+        findings, unread, unsure = apply_rules(read_packs(self._family).rules, batch, folder, limits)
         if self._family == "security":
             unsure = doubted(batch, folder) | unsure
         return votes_from(batch, findings, unread=unread, unsure=unsure)
+
+
+def apply_rules(
+    rules: Mapping[str, Rule], batch: pl.DataFrame, folder: Path, limits: Limits, *, tells_paths: bool = False
+) -> tuple[pl.DataFrame, dict[str, str], dict[int, str]]:
+    """What rules find in the files of a batch: the arguments of `votes_from`.
+
+    Args:
+        tells_paths: have `paths` of a rule go by the files' names in their repositories. Otherwise no name is told.
+
+    Raises:
+        NoAnswerError: nothing usable came back, or the engine cannot read a rule.
+    """
+    files = batch.select("file", "language", "path").unique("file", maintain_order=True)
+    too_long = [file for file in files["file"] if (folder / FILES / file).stat().st_size > _MAX_BYTES]
+    asked = files.filter(~pl.col("file").is_in(too_long))
+    place = pl.col("path") if tells_paths else pl.lit(f"{FILES}/") + pl.col("file")
+    answer = _ask_engine(rules.values(), asked.with_columns(place=pl.lit("/") + place), folder, limits)
+    findings, doubts = _findings(answer, rules)
+    unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
+    lost = _lost(answer, asked["file"].to_list(), rules)
+    return findings, unread, _doubts(batch, doubts) | _unread(batch, lost)
+
+
+def engine_version(*rules: object) -> str:
+    """A member's version, from Semgrep's, how it is asked and the rules.
+
+    Raises:
+        MemberMissingError: it is not installed.
+    """
+    try:
+        tool = version("semgrep")
+    except PackageNotFoundError as error:
+        raise MemberMissingError("semgrep is not installed") from error
+    _engine()
+    return version_of("semgrep", tool, *rules, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
 
 
 def _engine() -> str:
@@ -86,8 +108,8 @@ def _engine() -> str:
 def _ask_engine(rules: Iterable[Rule], files: pl.DataFrame, folder: Path, limits: Limits) -> dict[str, Any]:
     (folder / _RULES).write_text(json.dumps({"rules": [rule.semgrep for rule in rules]}), encoding="utf-8")
     targets = [
-        ["CodeTarget", {"path": {"fpath": path, "ppath": f"/{path}"}, "analyzer": language, "products": ["sast"]}]
-        for path, language in files.select(pl.lit(f"{FILES}/") + pl.col("file"), "language").iter_rows()
+        ["CodeTarget", {"path": {"fpath": f"{FILES}/{file}", "ppath": place}, "analyzer": of, "products": ["sast"]}]
+        for file, place, of in files.select("file", "place", "language").iter_rows()
     ]
     (folder / _TARGETS).write_text(json.dumps(["Targets", targets]), encoding="utf-8")
     rule_timeout_s = min(_RULE_TIMEOUT_S, limits.timeout_s / 4)
