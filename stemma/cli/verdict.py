@@ -135,5 +135,7 @@ def _votes(votes: pl.DataFrame) -> None:
     findings = pl.col("findings").list.eval(told).list.join(", ")
     why = pl.coalesce("reason", pl.when(findings != "").then(findings))
     probability = ["probability"] if votes["probability"].count() else []
-    columns = ("member", "vote", *probability, why.alias("why"), "seconds", pl.col("member_version").alias("version"))
-    show.frame(votes.select(columns), as_json=False, title="Votes")
+    shown = votes.select(
+        "member", "vote", *probability, why.alias("why"), "seconds", pl.col("member_version").alias("version")
+    )
+    show.frame(shown, as_json=False, title="Votes")

@@ -2,34 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from stemma.languages import LANGUAGES
 from stemma.quorum.ask import ask
 from stemma.quorum.members import open_members
 from stemma.quorum.members.bandit import Bandit
-from stemma.quorum.members.base import MemberMissingError
+from stemma.quorum.members.base import BATCH, Member, MemberMissingError
 from stemma.quorum.members.lizard import Lizard
 from stemma.quorum.members.parse import Parse
 from stemma.quorum.members.ruff import Ruff
 from stemma.quorum.members.vulture import Vulture
 from stemma.quorum.process import NoAnswerError
-from tests.quorum.conftest import LIMITS, batch_of
+from tests.quorum.conftest import LIMITS, SUFFIXES, Judge
+from tests.quorum.judged import judged
 
-Judge = Callable[..., tuple[str, str | None, list[dict[str, Any]]]]
+IMPORTS = "import asyncio, base64, ctypes, hashlib, importlib, operator, os, pickle, pty, re, requests, shutil, sqlite3"
 
-METHOD = '''
-@property
-    def text(self):
-        """Lines that begin
-at the margin."""
-        return self._text
-'''
 BRANCHES = "\n".join(f"    if (x == {n}) {{ y = {n}; }}" for n in range(20))
+
+
+# --- all Python members ----------------------------------------------------------------------------------------------
+
+PYTHON_MEMBERS = (Ruff(), Bandit(), Vulture())
+
+
+@pytest.mark.parametrize("member", [Parse(), *PYTHON_MEMBERS], ids=lambda member: member.name)
+def test_what_stands_around_a_text_is_not_held_against_it(judge: Judge, member: Member) -> None:
+    bad = "def {}(x, seen=[]):\n    eval(x)\n    return seen\n    print(x)\n\n\n"
+    text = bad.format("before") + "def f(x):\n    return x + 1\n\n\n" + bad.format("after")
+    assert judge(member, text, name="f") == ("pass", None, [])
+    if member.name != "parse":
+        assert judge(member, text, name="after").vote == "fail"
+
+
+def test_a_finding_inside_a_method_is_held_against_its_class_too(judge: Judge) -> None:
+    text = "class A:\n    def f(self, x):\n        return x\n\n    def g(self, seen=[]):\n        return seen\n"
+    told = {name: judge(Ruff(), text, name=name) for name in ("A", "A.f", "A.g")}
+    assert {name: vote.vote for name, vote in told.items()} == {"A": "fail", "A.f": "pass", "A.g": "fail"}
+    assert [told[name].findings[0]["line"] for name in ("A", "A.g")] == [5, 1]
+
+
+def test_what_the_file_imports_is_known(judge: Judge) -> None:
+    text = "from hashlib import md5 as digest\nfrom typing import overload\n\n\ndef f(x):\n    return digest(x)\n"
+    assert judge(Bandit(), text).rules == ["B324"]
+    assert judge(Ruff(), text).vote == "pass"
+
+
+@pytest.mark.parametrize("member", PYTHON_MEMBERS, ids=lambda member: member.name)
+def test_an_error_elsewhere_in_the_file_is_an_abstention_that_says_so(judge: Judge, member: Member) -> None:
+    text = "def f(x):\n    return x + 1\n\n\ndef g(x):\n    print x\n"
+    vote, reason, _ = judge(member, text, name="f")
+    assert vote == "abstain"
+    assert str(reason).startswith("its file does not parse")
+    assert judge(Parse(), text, name="f").vote == "pass"
 
 
 # --- Ruff ------------------------------------------------------------------------------------------------------------
@@ -41,12 +71,15 @@ BRANCHES = "\n".join(f"    if (x == {n}) {{ y = {n}; }}" for n in range(20))
         ("def f(x, seen=[]):\n    return x in seen", "B006", 1),
         ("def f(x):\n    return x is 'a'", "F632", 2),
         ("def f(a):\n    return '%s %s' % (a,)", "F507", 2),
-        ("def f(x):\n    try:\n        g(x)\n    except:\n        return None", "E722", 4),
-        ("async def f():\n    time.sleep(1)", "ASYNC251", 2),
+        ("def f(x):\n    try:\n        g(x)\n    except:\n        return None\n\ndef g(x): ...", "E722", 4),
+        ("import time\nasync def f():\n    time.sleep(1)", "ASYNC251", 2),
         ("def f(x, seen=[]):  # noqa\n    return x in seen", "B006", 1),
+        ("# ruff: noqa\ndef f(x, seen=[]):\n    return x in seen", "B006", 1),
+        ("def f(x):\n    return helper(x)", "F821", 2),
+        ("class A:\n    def f(self):\n        return 1\n\n    def f(self):\n        return 2", "F811", 5),
     ],
 )
-def test_ruff_fails_what_is_wrong_in_itself(judge: Judge, code: str, rule: str, line: int) -> None:
+def test_ruff_fails_what_is_wrong(judge: Judge, code: str, rule: str, line: int) -> None:
     vote, _, findings = judge(Ruff(), code)
     assert (vote, [(finding["rule"], finding["line"]) for finding in findings]) == ("fail", [(rule, line)])
 
@@ -54,26 +87,14 @@ def test_ruff_fails_what_is_wrong_in_itself(judge: Judge, code: str, rule: str, 
 @pytest.mark.parametrize(
     "code",
     [
-        "def f(x):\n    return helper(x) + CONSTANT",  # undefined names stand in the rest of the file
-        "def f(self):\n        return self.x",
-        "@overload\ndef f(x: int) -> int: ...",
-        METHOD,
-        "# why it is so\n    @cache\n    def f(self):\n        return 1",
-        "@parametrize(\n        'a',\n        [\n"
-        + "            1,\n" * 2000
-        + "        ],\n    )\n    def f(self, a):\n        return a",
+        "from lib import helper\nCONSTANT = 1\n\ndef f(x):\n    return helper(x) + CONSTANT",
+        "from lib import *\n\ndef f(x):\n    return helper(x)",
+        "from typing import overload\n\n@overload\ndef f(x: int) -> int: ...\n@overload\ndef f(x: str) -> str: ...\n"
+        "def f(x): return x",
     ],
 )
-def test_a_fragment_is_not_blamed_for_being_one(judge: Judge, code: str) -> None:
-    for member in (Parse(), Ruff(), Bandit(), Vulture()):
-        assert judge(member, code)[0] == "pass"
-
-
-def test_python_that_does_not_parse_alone_is_not_applicable(judge: Judge) -> None:
-    for member in (Ruff(), Bandit(), Vulture()):
-        vote, reason, _ = judge(member, "def f(x):\n    print x")
-        assert vote == "abstain"
-        assert str(reason).startswith("not applicable: does not parse alone")
+def test_ruff_passes_what_the_file_explains(judge: Judge, code: str) -> None:
+    assert judge(Ruff(), code).vote == "pass"
 
 
 # --- Bandit ----------------------------------------------------------------------------------------------------------
@@ -119,10 +140,27 @@ DISK = [
 def test_no_way_to_wipe_a_disk_is_passed(tmp_path: Path, asynchronous: bool) -> None:
     head = "async def clean(command, path):\n    " if asynchronous else "def clean(command, path):\n    "
     ways = [*DISK, 'await asyncio.create_subprocess_shell("rm -rf /")'] if asynchronous else DISK
-    batch = batch_of(*(head + way for way in ways))
-    votes = Bandit().judge(batch, tmp_path, LIMITS)
-    passed = batch.join(votes, on="pattern_id").filter(vote="pass")["code"].to_list()
-    assert passed == []
+    files = {f"{n}.py": f"{IMPORTS}, subprocess, sys, builtins\n\n{head}{way}\n" for n, way in enumerate(ways)}
+    for n, way in enumerate(ways):
+        (vote,) = judged(Bandit(), tmp_path / str(n), {f"{n}.py": files[f"{n}.py"]}).values()
+        assert vote.vote != "pass", way
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        "tidy = os.system",
+        "tidy: Any = subprocess.getoutput",
+        "tidy = getattr(os, 'sys' + 'tem')",
+        "tidy = eval",
+        "if True:\n    tidy = __import__('os').system",
+        "from os import system as tidy",
+    ],
+)
+def test_a_name_that_its_file_gives_to_a_shell_is_not_passed(judge: Judge, binding: str) -> None:
+    text = f"import os, subprocess\n{binding}\n\ndef f(command):\n    return tidy(command)\n\ndef g(x):\n    return x\n"
+    assert judge(Bandit(), text, name="f").vote != "pass"
+    assert judge(Bandit(), text, name="g").vote == "pass"
 
 
 @pytest.mark.parametrize(
@@ -138,14 +176,14 @@ def test_no_way_to_wipe_a_disk_is_passed(tmp_path: Path, asynchronous: bool) -> 
     ],
 )
 def test_bandit_fails_what_is_dangerous(judge: Judge, statement: str, rule: str) -> None:
-    vote, _, findings = judge(Bandit(), f"def f(text):\n    return {statement}")
+    vote, _, findings = judge(Bandit(), f"{IMPORTS}, yaml\n\ndef f(text, cursor):\n    return {statement}")
     assert vote == "fail"
     assert rule in [finding["rule"] for finding in findings]
 
 
 @pytest.mark.parametrize("statement", ['os.system("rm -rf /")', 'subprocess.run("rm -rf /", shell=True)'])
 def test_a_constant_command_for_a_shell_is_as_grave_as_any(judge: Judge, statement: str) -> None:
-    vote, _, findings = judge(Bandit(), f"def f():\n    {statement}")
+    vote, _, findings = judge(Bandit(), f"import os, subprocess\n\ndef f():\n    {statement}")
     assert (vote, findings[0]["severity"]) == ("fail", "high")
 
 
@@ -153,7 +191,11 @@ def test_a_constant_command_for_a_shell_is_as_grave_as_any(judge: Judge, stateme
     "statement", ["re.compile(text)", "model.eval()", "cursor.execute(query, (text,))", "os.path.join(text, 'a')"]
 )
 def test_bandit_vouches_for_what_only_looks_alike(judge: Judge, statement: str) -> None:
-    assert judge(Bandit(), f"def f(text):\n    return {statement}") == ("pass", None, [])
+    assert judge(Bandit(), f"{IMPORTS}\n\ndef f(text, model, cursor, query):\n    return {statement}") == (
+        "pass",
+        None,
+        [],
+    )
 
 
 # --- Lizard ----------------------------------------------------------------------------------------------------------
@@ -197,7 +239,11 @@ def test_no_code_excuses_itself_from_lizard(judge: Judge) -> None:
 
 
 def test_lizard_abstains_where_there_is_no_function(judge: Judge) -> None:
-    assert judge(Lizard(), "class A:\n    x = 1") == ("abstain", "not applicable: no function in it", [])
+    assert judge(Lizard(), "class A:\n    x = 1") == (
+        "abstain",
+        "not applicable: Lizard sees no function in it",
+        [],
+    )
 
 
 def test_lizard_fails_too_many_parameters_and_too_long_a_body(judge: Judge) -> None:
@@ -225,49 +271,48 @@ def test_an_unused_argument_is_told_and_held_against_nobody(judge: Judge) -> Non
     assert (vote, [finding["message"] for finding in findings]) == ("pass", ["unused variable 'y'"])
 
 
-def test_a_name_used_in_one_snippet_does_not_excuse_another(tmp_path: Path) -> None:
-    batch = batch_of("def f(x, y):\n    return x", "def g(y):\n    return y")
-    votes = Vulture().judge(batch, tmp_path, LIMITS)
-    assert votes["findings"].str.contains("unused variable 'y'").to_list() == [True, False]
+def test_a_name_used_in_one_file_does_not_excuse_another(tmp_path: Path) -> None:
+    told = judged(Vulture(), tmp_path, {"a.py": "def f(x, y):\n    return x", "b.py": "def g(y):\n    return y"})
+    assert (told["f"].rules, told["g"].rules) == (["variable"], [])
 
 
 # --- Parse -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("language", "code"),
+    ("language", "text", "name"),
     [
-        ("java", "@Override\npublic String toString() { return name; }"),
-        ("java", "int size();"),
-        ("javascript", "async *items() { yield 1; }"),
-        ("javascript", "get size() { return 1; }"),
-        ("typescript", "private readonly f = <T,>(x: T): T => x;"),
-        ("typescript", "abstract run(x: number): void;"),
-        ("rust", "pub fn len(&self) -> usize { self.0 }"),
-        ("cpp", "virtual void f() const override { }"),
-        ("cpp", "enum class Kind { a, b }"),
-        ("c", "struct pair {\n  int a;\n}"),
-        ("c", "typedef struct {\n  int a;\n}"),
-        ("go", "type Pair struct {\n\tA int\n}"),
-        ("python", "type Pair[T] = tuple[T, T]"),
+        ("python", "def g(:\n    pass\n\n\ndef f(x):\n    return x + 1\n", "f"),
+        ("java", "class A {\n  int f() {\n    return 1;\n  }\n  int g( { return 2; }\n}\n", "A.f"),
+        ("go", "package a\n\nfunc f(x int) int {\n\treturn x\n}\n\nfunc g( {\n}\n", "f"),
+        ("javascript", "function f(x) {\n  return x;\n}\n\nfunction g( {\n  return 1;\n}\n", "f"),
+        ("python", "type Pair[T] = tuple[T, T]\n\n\ndef f(x):\n    return t'{x}' if x else x\n", "f"),
     ],
 )
-def test_a_definition_out_of_its_container_parses(judge: Judge, language: str, code: str) -> None:
-    assert judge(Parse(), code, language) == ("pass", None, [])
+def test_a_syntax_error_elsewhere_is_not_the_texts(judge: Judge, language: str, text: str, name: str) -> None:
+    assert judge(Parse(), text, language, name) == ("pass", None, [])
 
 
 @pytest.mark.parametrize(
-    ("language", "code"), [("python", "def f(:\n    return"), ("java", "int f( { return 1; }"), ("go", "func f( {")]
+    ("language", "text", "name", "line"),
+    [
+        ("python", "def f(x):\n    y = 1\n    return x +\n", "f", 3),
+        ("java", "class A {\n  int f() {\n    return 1 +;\n  }\n}\n", "A.f", 2),
+        ("go", "package a\n\nfunc f(x int) int {\n\treturn x +\n}\n", "f", 2),
+        ("javascript", "let a = 1;\nfunction f(x) {\n  return x + ;\n}\n", "f", 2),
+    ],
 )
-def test_a_syntax_error_fails_and_says_its_line(judge: Judge, language: str, code: str) -> None:
-    vote, _, findings = judge(Parse(), code, language)
-    assert (vote, [(finding["severity"], finding["line"]) for finding in findings]) == ("fail", [("high", 1)])
+def test_a_syntax_error_of_its_own_fails_and_says_its_line(
+    judge: Judge, language: str, text: str, name: str, line: int
+) -> None:
+    vote, _, findings = judge(Parse(), text, language, name)
+    assert (vote, [(finding["severity"], finding["line"]) for finding in findings]) == ("fail", [("high", line)])
 
 
 def test_an_error_in_c_proves_nothing_before_its_macros_are_expanded(judge: Judge) -> None:
-    vote, reason, _ = judge(Parse(), "MODULE_EXPORT(int) f(int x) BEGIN return x; END", "c")
+    vote, reason, _ = judge(Parse(), "int f(int x) {\n  FOR_EACH(x, y) {\n    int 3 = y;\n  }\n  return x;\n}\n", "c")
     assert vote == "abstain"
-    assert "macros" in str(reason)
+    assert reason == "not applicable: line 2 does not parse before its macros are expanded"
 
 
 # --- all -------------------------------------------------------------------------------------------------------------
@@ -290,28 +335,27 @@ def test_a_missing_binary_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("answer", ["", "{", "[1]", '{"results": [{}], "errors": []}', '[{"code": "B006"}]'])
-@pytest.mark.parametrize("module", ["ruff", "bandit"])
+@pytest.mark.parametrize("member", [Ruff(), Bandit()], ids=lambda member: member.name)
 def test_an_answer_in_another_format_is_no_answer(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, answer: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, member: Member, answer: str
 ) -> None:
-    monkeypatch.setattr(f"stemma.quorum.members.{module}.run_bounded", lambda *_, **__: answer.encode())
-    member = {"ruff": Ruff(), "bandit": Bandit()}[module]
+    monkeypatch.setattr(f"stemma.quorum.members.{member.name}.run_bounded", lambda *_, **__: answer.encode())
     with pytest.raises(NoAnswerError, match="cannot be read"):
-        member.judge(batch_of("def f(): pass"), tmp_path, LIMITS)
+        judged(member, tmp_path, {"a.py": "def f(): pass"})
 
 
-def test_every_member_survives_every_odd_text() -> None:
-    odd = [
-        "",
-        "\x00",
-        "def f():\n    return '\U0001f600'",
-        "\ufeffdef f(): pass",
-        "(" * 5000,
-        "def f(): pass\r\n\x0c",
-        "'" * 99,
-    ]
-    for language in LANGUAGES:
+def test_every_member_survives_every_odd_text(tmp_path: Path) -> None:
+    odd = ["", "\x00", "def f():\n    return '\U0001f600'", "\ufeffdef f(): pass", "(" * 5000, "f\r\n\x0c", "'" * 99]
+    for language, suffix in SUFFIXES.items():
+        assert language in LANGUAGES
+        rows: list[dict[str, Any]] = []
+        for n, text in enumerate(odd):
+            (tmp_path / f"f{n}{suffix}").write_bytes(text.encode())
+            place = {"start_line": 1, "end_line": text.count("\n") + 1, "code": text, "language": language, "unit": n}
+            named = dict.fromkeys(("kind", "name", "qualified_name", "pattern_id", "exact_hash"), "f")
+            rows.append({**named, **place, "path": f"a{suffix}", "file": f"f{n}{suffix}"})
         for member in open_members():
             if language in member.languages:
-                votes = ask(member, batch_of(*odd, language=language), LIMITS)
-                assert len(votes) == len(odd)
+                votes = ask(member, pl.DataFrame(rows, schema=BATCH), tmp_path, LIMITS)
+                assert votes["unit"].sort().to_list() == list(range(len(odd)))
+                assert not votes["reason"].drop_nulls().str.starts_with("no answer").any(), (member.name, language)
