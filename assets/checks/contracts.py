@@ -287,8 +287,15 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _never("agreement is of votes that were cast", "n_pass + n_fail = 0 AND agreement IS NOT NULL"),
         _never("families are of votes that were cast", "n_families > n_pass + n_fail"),
         _never("no probability without a vote", "n_families = 0 AND probability IS NOT NULL"),
-        _never("nothing is accepted without a vote for it", "outcome = 'accept' AND n_pass = 0"),
-        _never("nothing is accepted without a probability", "outcome = 'accept' AND probability IS NULL"),
+        # A person may accept what no member passed; that is in the digest as their word.
+        _never(
+            "nothing is accepted without a vote for it",
+            "outcome = 'accept' AND n_pass = 0 AND votes_digest NOT LIKE '%review=pass/%'",
+        ),
+        _never(
+            "nothing is accepted without a probability",
+            "outcome = 'accept' AND probability IS NULL AND votes_digest NOT LIKE '%review=pass/%'",
+        ),
         _never("what was rejected is refused, and nothing else", "(outcome = 'reject') <> (decision = 'refuse')"),
         _never("what is open is for a person", "(outcome = 'needs_review') <> (decision = 'review')"),
     ),
@@ -298,6 +305,18 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _matching("exact_hash", CONTENT_ID),
         _one_of("source", ("review", "file", "outcome")),
         _length("labelled_by", 1),
+    ),
+    "judge_requests": (
+        _matching("request_id", CONTENT_ID),
+        _length("judge", 1),
+        _between("n_characters", 0),
+        _between("reserved_tokens", 0),
+        _between("reserved_cost", 0),
+        _between("input_tokens", 0),
+        _between("output_tokens", 0),
+        _between("cost", 0),
+        _never("tokens are told both or not at all", "(input_tokens IS NULL) <> (output_tokens IS NULL)"),
+        _never("no cost of what was not told", "input_tokens IS NULL AND cost IS NOT NULL"),
     ),
     "sittings": (
         _matching("sitting_id", CONTENT_ID),
@@ -347,7 +366,7 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
 }
 
 # Tables that no asset bears the name of are the work of this one, or steer it.
-ASSETS = {"labels": "verdicts", "sittings": "verdicts", "sitting_members": "verdicts"}
+ASSETS = {"labels": "verdicts", "judge_requests": "verdicts", "sittings": "verdicts", "sitting_members": "verdicts"}
 
 # The column by which rows are told apart that a rule of scope `group` holds together.
 GROUPS = {"commits": "repo_id", "snippets": "blob_oid", "lineage_edges": "child_id"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from stemma.quorum.evidence import SEATED_VOTES, TEXT
+from stemma.quorum.reviewed import REVIEW
 from stemma.quorum.verdicts import NOT_APPLICABLE
 
 BAND = 0.05
@@ -123,10 +124,21 @@ def _phrase() -> pl.Expr:
     said, before = pl.col("said"), pl.col("said_before")
     rule = pl.when(pl.col("rule").is_not_null()).then(pl.format(" ({})", "rule")).otherwise(pl.lit(""))
     is_abstention = said.is_in(["abstain", _SILENT])
+    person = (
+        pl.when(said == _SILENT)
+        .then(pl.lit("reviewers disagree"))
+        .when(said == "pass")
+        .then(pl.format("{} decided that it is fit", "rule"))
+        .when(said == "fail")
+        .then(pl.format("{} decided that it is unfit", "rule"))
+    )
+    is_same = said.eq_missing(before) & pl.col("rule").eq_missing(pl.col("rule_before"))
     return (
-        pl.when(said.is_null())
+        pl.when(pl.col("member") == REVIEW)
+        .then(pl.when(~is_same).then(person))
+        .when(said.is_null())
         .then(pl.format("{} has no seat any more", who))
-        .when(said.eq_missing(before) & pl.col("rule").eq_missing("rule_before"))
+        .when(is_same)
         .then(None)
         .when(said == before)
         .then(pl.when(said == "fail").then(pl.format("{} now fails it for another reason{}", who, rule)))

@@ -28,6 +28,8 @@ class Rule:
     target_error: float = 0.05
     min_families: int = 3
     needed_families: tuple[str, ...] = ("security",)
+    # They vote, and make no quorum: an LLM judge is one voice among those that measured, and alone it is none.
+    companion_families: tuple[str, ...] = ("judges",)
     # (family, severity): a failing vote with such a finding rejects, whatever the others say. A secret is a finding of
     # the security family, and high.
     vetoes: tuple[tuple[str, str], ...] = (("parse", "high"), ("security", "high"))

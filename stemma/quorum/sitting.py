@@ -1,7 +1,7 @@
 """A sitting of the quorum: verdicts decided anew where votes, rule or calibration changed, and kept as history.
 
-What votes come to lives in `verdicts`, what changed from one to the next in `history`, the figures of a sitting in
-`standing`.
+What votes come to lives in `verdicts`, what a person's decision does to that in `reviewed`, what changed from one to
+the next in `history`, the figures of a sitting in `standing`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from stemma.quorum.members import open_members
 from stemma.quorum.members.base import Member
 from stemma.quorum.members.judge import open_judges
 from stemma.quorum.poll import seats_of
+from stemma.quorum.reviewed import REVIEW_COLUMNS, REVIEWS, reviewed
 from stemma.quorum.rule import Rule
 from stemma.quorum.standing import record_sitting
 from stemma.quorum.verdicts import decide
@@ -57,8 +58,8 @@ CASE WHEN v.findings <> '[]' THEN coalesce(
     v.findings -> 0
 ) END AS worst
 """
-# Texts whose votes are others than those of the verdict in force, or which another rule decided: a new version of a
-# tool that votes as the old one did makes no new verdict.
+# Texts whose votes or reviews are others than those of the verdict in force, or which another rule decided: a new
+# version of a tool that votes as the old one did makes no new verdict.
 _OPEN = f"""
 WITH scope AS ({TEXTS_IN_SCOPE} AND s.pattern_id > $2 AND s.pattern_id <= $3),
 seated AS (
@@ -76,11 +77,15 @@ seated AS (
         votes_digest AS old_digest, rule_version AS old_rule
     FROM stemma.verdicts WHERE pattern_id > $2 AND pattern_id <= $3
     ORDER BY pattern_id, exact_hash, decided_at DESC
+), now AS (
+    SELECT pattern_id, exact_hash, concat_ws('; ', votes_digest, review_digest) AS votes_digest,
+        {", ".join(REVIEW_COLUMNS)}
+    FROM scope LEFT JOIN digests USING (pattern_id, exact_hash)
+    LEFT JOIN ({REVIEWS}) AS reviews USING (pattern_id, exact_hash)
 )
-SELECT pattern_id, exact_hash, coalesce(votes_digest, '') AS votes_digest,
-    old_decided_at, old_outcome, old_decision, old_probability, old_digest
-FROM scope LEFT JOIN digests USING (pattern_id, exact_hash) LEFT JOIN latest USING (pattern_id, exact_hash)
-WHERE old_rule IS DISTINCT FROM $1 OR old_digest IS DISTINCT FROM coalesce(votes_digest, '')
+SELECT now.*, old_decided_at, old_outcome, old_decision, old_probability, old_digest
+FROM now LEFT JOIN latest USING (pattern_id, exact_hash)
+WHERE old_rule IS DISTINCT FROM $1 OR old_digest IS DISTINCT FROM votes_digest
 """
 _VOTES = f"""
 SELECT v.pattern_id, v.exact_hash, v.member, v.member_version, v.family, v.vote, v.probability, v.reason,
@@ -114,7 +119,7 @@ def update_verdicts(
     judges: Sequence[Member] | None = None,
     rule: Rule | None = None,
 ) -> dict[str, int]:
-    """Hold a sitting: decide anew on every text in scope whose votes, or the rule, changed since its last verdict.
+    """Hold a sitting: decide anew on every text in scope whose votes or reviews, or the rule, changed since then.
 
     Then judges, where there are any, vote on the texts that a quorum left open, and these are decided again. Verdicts
     are written slice by slice, so a killed sitting goes on where it stopped; of two at once each adds what the other
@@ -192,7 +197,7 @@ def _update_slice(
         texts = transaction.read(_OPEN.format(seats=staged), (version, *between))
         with transaction.staged("texts", texts.select(*TEXT)) as wanted:
             votes = transaction.read(_VOTES.format(seats=staged, texts=wanted), (), SEATED_VOTES)
-    decided = decide(votes, rule, calibration, texts).join(texts, on=list(TEXT))
+    decided = reviewed(decide(votes, rule, calibration, texts), texts).join(texts, on=list(TEXT))
     is_news = _is_news()
     confirmed = decided.filter(~is_news).select(*TEXT, "old_decided_at", "probability", "agreement", "reason")
     if len(confirmed):

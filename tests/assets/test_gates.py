@@ -83,6 +83,11 @@ BAD_VALUES: dict[str, str] = {
         INSERT INTO stemma.labels SELECT repeat('a', 32), pattern_id, exact_hash, true, 'hearsay', 'Ada', NULL, now()
         FROM stemma.verdicts LIMIT 1
     """,
+    "judge_requests": """
+        INSERT INTO stemma.judge_requests
+        SELECT repeat('a', 32), now(), 'one', pattern_id, exact_hash, 1, -1, NULL, NULL, NULL, NULL
+        FROM stemma.verdicts LIMIT 1
+    """,
     "sittings": "UPDATE stemma.sittings SET alpha = 2",
     "sitting_members": "UPDATE stemma.sitting_members SET n_no_answer = n_abstain + 1",
     "lineage_edges": "UPDATE stemma.lineage_edges SET weight = 2",
