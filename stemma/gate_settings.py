@@ -49,6 +49,7 @@ class CoverageSettings(GateSettings):
 class QualitySettings(GateSettings):
     """Whether the quorum's members for structure, correctness and dead code fail the code."""
 
+    # Of requests, flask, gin and gson 93.8, 97.7, 98.6 and 98.7 % pass (`stemma gates --gate quality`).
     threshold: float = Field(
         default=90.0, ge=0, le=100, description="Least percentage of texts that no member for quality fails."
     )

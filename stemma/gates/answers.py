@@ -65,14 +65,17 @@ class CannotTellError(Exception):
     """What the gate would judge by cannot be used; the message is one sentence."""
 
 
-class Gate(Protocol):
-    """One gate. It is run in a process of its own, so it is found there again by its name."""
+@dataclass(frozen=True)
+class About:
+    """A gate without its doings: `unit` is that of its score and threshold, which the score must reach or not pass."""
 
     name: str
     unit: str
-    """Of its score and threshold."""
     at_least: bool
-    """Whether the score must reach the threshold, or must not pass it."""
+
+
+class Gate(Protocol):
+    """One gate. It is run in a process of its own, so it is found there again by its name."""
 
     def ask(self, asked: Asked) -> Answer:
         """Judge the checkout.
@@ -116,7 +119,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def unanswered(gate: Gate, told: GateSettings, status: Status, sentence: str, seconds: float = 0.0) -> GateResult:
+def unanswered(gate: About, told: GateSettings, status: Status, sentence: str, seconds: float = 0.0) -> GateResult:
     """The result of a gate that has no answer."""
     return GateResult(
         gate.name,
@@ -130,7 +133,7 @@ def unanswered(gate: Gate, told: GateSettings, status: Status, sentence: str, se
     )
 
 
-def answered(gate: Gate, told: GateSettings, answer: Answer, seconds: float) -> GateResult:
+def answered(gate: About, told: GateSettings, answer: Answer, seconds: float) -> GateResult:
     """The result of a gate that answered."""
     status, remark = _status(told, answer)
     sentence = " ".join(part for part in (answer.sentence, remark) if part)

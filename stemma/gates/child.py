@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import suppress
@@ -37,6 +38,7 @@ class Running:
     name: str
     process: BaseProcess
     connection: Connection
+    folder: tempfile.TemporaryDirectory[str]
     started_at: float
 
     @property
@@ -44,25 +46,28 @@ class Running:
         return time.monotonic() - self.started_at
 
     def end(self) -> None:
-        """Kill what is left of it: itself, its children and theirs."""
+        """Kill what is left of it: itself, its children and theirs; and remove what they wrote."""
         if self.process.pid is not None:
             end_tree(self.process.pid)
         self.process.join()
         self.connection.close()
+        self.folder.cleanup()
 
 
 def start(name: str, asked: Asked) -> Running:
     """Start a gate."""
     ours, theirs = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_main, args=(name, asked, theirs), name=f"gate-{name}")
+    folder = tempfile.TemporaryDirectory(prefix="stemma-gate-", ignore_cleanup_errors=True)
+    process = _CONTEXT.Process(target=_main, args=(name, asked, theirs, folder.name), name=f"gate-{name}")
     started_at = time.monotonic()
     process.start()
     theirs.close()  # only the child writes, so its end is the pipe's
-    return Running(name, process, ours, started_at)
+    return Running(name, process, ours, folder, started_at)
 
 
-def _main(name: str, asked: Asked, connection: Connection) -> None:
+def _main(name: str, asked: Asked, connection: Connection, folder: str) -> None:
     die_with_parent()
+    tempfile.tempdir = os.environ["TMPDIR"] = folder  # what a gate leaves when it is killed lies there
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # standard output is the command's
 

@@ -19,10 +19,6 @@ RUNS_SHOWN = 8
 class CoverageGate:
     """Percentage of the lines that could be run which tests ran, files of the checkout alone."""
 
-    name = "coverage"
-    unit = "% of lines run by tests"
-    at_least = True
-
     def ask(self, asked: Asked) -> Answer:
         bound_memory()
         told = asked.settings.gates.coverage

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from stemma.gates.answers import SEVERITIES, Answer, Asked, CannotTellError, Finding, counted, threshold_of
-from stemma.gates.known import settings_of
+from stemma.gates.known import about, settings_of
 from stemma.gates.outside import gravest, outside_definitions
 from stemma.git.worktree import read_file
 from stemma.ids import content_id
@@ -38,9 +38,8 @@ _TEXT = ("path", "qualified_name", "start_line", "exact_hash")
 class JudgedGate:
     """One kind of claim about code: the percentage of texts that nobody fails, or the number of those that one does."""
 
-    def __init__(self, name: str, families: frozenset[str], unit: str, *, at_least: bool, with_modules: bool) -> None:
-        self.name, self.unit, self.at_least = name, unit, at_least
-        self._families, self._with_modules = families, with_modules
+    def __init__(self, name: str, families: frozenset[str], *, with_modules: bool) -> None:
+        self.name, self._families, self._with_modules = name, families, with_modules
 
     def ask(self, asked: Asked) -> Answer:
         members = [member for member in open_members(asked.settings) if member.family in self._families]
@@ -69,12 +68,13 @@ class JudgedGate:
                 raise CannotTellError(silences)
             return Answer(None, f"It has nothing to judge: its members read none of {counted(texts.height, 'text')}.")
         n_failed = int(judged["is_failed"].sum())
-        score = 100 * (judged.height - n_failed) / judged.height if self.at_least else float(n_failed)
+        is_share = about(self.name).at_least
+        score = 100 * (judged.height - n_failed) / judged.height if is_share else float(n_failed)
         threshold = threshold_of(settings_of(self.name, asked.settings))
         touched = " with new lines" if asked.new_lines is not None else ""
         unread = f"{counted(n_unread, 'file')} could not be read." if n_unread else ""
         return Answer(
-            is_met=score >= threshold if self.at_least else score <= threshold,
+            is_met=score >= threshold if is_share else score <= threshold,
             sentence=f"{n_failed:,} of {counted(judged.height, 'text')}{touched} fail.",
             score=round(score, 2),
             findings=tuple(self._findings(said)),
@@ -107,17 +107,10 @@ class JudgedGate:
             yield Finding(rule, row["severity"], row["path"], row["line"], row["message"], key)
 
 
-COMPLIANCE = JudgedGate(
-    "compliance", frozenset({"compliance"}), "% of texts that keep the rules", at_least=True, with_modules=True
-)
-QUALITY = JudgedGate(
-    "quality",
-    frozenset({"structure", "correctness", "dead code"}),
-    "% of texts that nobody fails",
-    at_least=True,
-    with_modules=False,  # its limits are for a definition
-)
-SECURITY = JudgedGate("security", frozenset({"security"}), "texts that fail", at_least=False, with_modules=True)
+COMPLIANCE = JudgedGate("compliance", frozenset({"compliance"}), with_modules=True)
+# Without what stands outside definitions, for the limits of these members are for one.
+QUALITY = JudgedGate("quality", frozenset({"structure", "correctness", "dead code"}), with_modules=False)
+SECURITY = JudgedGate("security", frozenset({"security"}), with_modules=True)
 
 
 def _files(asked: Asked) -> tuple[pl.DataFrame, int]:

@@ -49,10 +49,6 @@ class Comparison:
 class PerformanceGate:
     """The largest ratio of a benchmark's median to that of its history."""
 
-    name = "performance"
-    unit = "× the median before"
-    at_least = False
-
     def ask(self, asked: Asked) -> Answer:
         bound_memory()
         told = asked.settings.gates.performance

@@ -19,7 +19,7 @@ from stemma.gate_settings import GateSettings, GatesSettings
 from stemma.gates import child
 from stemma.gates.answers import Asked, GateResult, Status, answered, unanswered
 from stemma.gates.child import Running
-from stemma.gates.known import NAMES, gate_named, settings_of
+from stemma.gates.known import NAMES, about, settings_of
 
 _POLL_S = 0.5
 
@@ -167,7 +167,7 @@ class _Run:
             self._end(running.name, "error", message["error"], running.seconds)
             return
         answer = child.read_answer(message["answer"])
-        result = answered(gate_named(running.name), self._settings(running.name), answer, running.seconds)
+        result = answered(about(running.name), self._settings(running.name), answer, running.seconds)
         self._results[running.name] = replace(result, n_findings=message["n_findings"])
 
     def _take_away(self, running: Running) -> None:
@@ -175,4 +175,4 @@ class _Run:
         running.end()
 
     def _end(self, name: str, status: Status, sentence: str, seconds: float = 0.0) -> None:
-        self._results[name] = unanswered(gate_named(name), self._settings(name), status, sentence, seconds)
+        self._results[name] = unanswered(about(name), self._settings(name), status, sentence, seconds)

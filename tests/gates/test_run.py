@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from stemma.gate_settings import CoverageSettings, GatesSettings, PerformanceSet
 from stemma.gates.answers import Answer, Asked, Finding, GateResult, answered
 from stemma.gates.child import _outcome, end_tree
 from stemma.gates.coverage import COVERAGE
-from stemma.gates.known import NAMES, gate_named, settings_of
+from stemma.gates.known import NAMES, about, gate_named, settings_of
 from stemma.gates.run import Outcome, run_gates
 from tests.gates.conftest import ASKS
 from tests.repositories import GitRepository
@@ -46,7 +47,7 @@ def sentence_of(outcome: Outcome, gate: str) -> str:
     ],
 )
 def test_an_answer_becomes_a_status(told: dict[str, Any], answer: Answer, status: str) -> None:
-    result = answered(COVERAGE, CoverageSettings(**told), answer, 0.1)
+    result = answered(about("coverage"), CoverageSettings(**told), answer, 0.1)
     assert result.status == status
     assert result.stops is (result.is_blocking and status in ("failed", "error"))
 
@@ -106,8 +107,11 @@ def children() -> set[int]:
 
 
 def test_a_gate_that_takes_too_long_is_ended_with_all_it_started(
-    checkout: GitRepository, ask: ASKS, tmp_path: Path
+    checkout: GitRepository, ask: ASKS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     checkout.write({"lcov.info": GOOD, "hyperfine.json": '{"results": [{"command": "a", "median": 1}]}'})
     history = tmp_path / "history.jsonl"
     os.mkfifo(history.with_name(".history.jsonl.lock"))  # whoever opens it to write waits for a reader
@@ -120,6 +124,7 @@ def test_a_gate_that_takes_too_long_is_ended_with_all_it_started(
     assert sentence_of(outcome, "performance") == "It took longer than its 3 s and was ended."
     assert not outcome.is_passed
     assert children() <= before
+    assert [path for path in scratch.iterdir() if path.name.startswith("stemma-")] == []
 
 
 def test_what_was_not_judged_when_the_time_of_all_was_over_is_an_error(
@@ -187,9 +192,17 @@ def test_ending_a_process_ends_those_in_sessions_of_their_own(tmp_path: Path) ->
 def test_every_gate_has_settings_and_a_unit(ask: ASKS) -> None:
     assert set(NAMES) == {"compliance", "coverage", "quality", "performance", "security"}
     for name in NAMES:
-        assert gate_named(name).name == name
+        assert about(name).name == name
+        assert about(name).unit
+        assert callable(gate_named(name).ask)
         assert settings_of(name, ask().settings).enabled
-        assert gate_named(name).unit
+
+
+def test_who_waits_for_gates_does_not_load_them() -> None:
+    """Their imports took seconds, in which no time was kept."""
+    script = "import stemma.gates.run, sys; print('scipy' in sys.modules, 'stemma.gates.judged' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False False\n"
 
 
 def test_every_setting_of_the_gates_says_what_it_is() -> None:
@@ -205,7 +218,7 @@ def test_every_setting_of_the_gates_says_what_it_is() -> None:
 
 def test_a_result_as_a_document_names_its_findings_and_hides_their_keys() -> None:
     finding = Finding("coverage/untested", "low", "a.py", 3, "No test runs it.", "k")
-    result = answered(COVERAGE, CoverageSettings(), Answer(False, "Bad.", 1.0, (finding,)), 0.1)
+    result = answered(about("coverage"), CoverageSettings(), Answer(False, "Bad.", 1.0, (finding,)), 0.1)
     assert isinstance(result, GateResult)
     assert result.as_document()["findings"] == [
         {"rule": "coverage/untested", "severity": "low", "path": "a.py", "line": 3, "message": "No test runs it."}
