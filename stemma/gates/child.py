@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from stemma import progress
+from stemma.errors import StemmaError
 from stemma.gates.answers import FINDINGS_KEPT, Answer, Asked, CannotTellError, Finding
 from stemma.gates.known import gate_named
 from stemma.processes import die_with_parent
@@ -81,7 +82,7 @@ def _main(name: str, asked: Asked, connection: Connection, folder: str) -> None:
 def _outcome(name: str, asked: Asked) -> dict[str, Any]:
     try:
         answer = gate_named(name).ask(asked)
-    except CannotTellError as error:
+    except (CannotTellError, StemmaError) as error:
         return {"error": str(error)}
     except MemoryError:
         return {"error": "It needed more memory than it may use."}

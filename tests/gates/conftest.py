@@ -43,8 +43,10 @@ def checkout(tmp_path: Path) -> GitRepository:
 def ask(checkout: GitRepository, tmp_path: Path) -> ASKS:
     """What gates are asked about the checkout as it stands, with these settings."""
 
-    def make(since: str | None = None, *, accepts_slower: bool = False, **gates: Any) -> Asked:
-        settings = Settings(data_dir=tmp_path / "data", workers=2, gates=GatesSettings(**gates))
+    def make(
+        since: str | None = None, *, accepts_slower: bool = False, packs: tuple[Path, ...] = (), **gates: Any
+    ) -> Asked:
+        settings = Settings(data_dir=tmp_path / "data", workers=2, compliance_packs=packs, gates=GatesSettings(**gates))
         tree = read_worktree(checkout.path)
         new_lines = None if since is None else lines_since(tree, since)
         return Asked(tree, settings, new_lines, accepts_slower)

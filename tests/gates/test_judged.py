@@ -190,3 +190,32 @@ def test_the_real_members_find_a_shell_and_pass_what_is_clean(checkout: GitRepos
     assert {(finding.path, finding.line) for finding in security.findings} == {("shell.py", 5)}
     assert quality.status in ("passed", "warning")
     assert quality.score == 100.0
+
+
+PACK = """
+rules:
+  - id: no-print
+    languages: [python]
+    severity: ERROR
+    message: Use the logger.
+    pattern: print(...)
+"""
+
+
+def test_compliance_is_with_the_organisations_own_rules(checkout: GitRepository, ask: ASKS, tmp_path: Path) -> None:
+    """`print` stands in maths.py outside its two functions: one of three texts breaks the rule."""
+    pack = tmp_path / "house.yaml"
+    pack.write_text(PACK)
+    (result,) = run_gates(ask(packs=(pack,)), ["compliance"]).results
+    assert (result.status, result.score) == ("failed", 66.67)
+    assert [(finding.path, finding.line, finding.message) for finding in result.findings] == [
+        ("pkg/maths.py", 12, "Use the logger.")
+    ]
+
+
+def test_rules_that_cannot_be_read_are_an_error_of_the_gate(ask: ASKS, tmp_path: Path) -> None:
+    pack = tmp_path / "house.yaml"
+    pack.write_text("rules: [")
+    (result,) = run_gates(ask(packs=(pack,)), ["compliance"]).results
+    assert result.status == "error"
+    assert "house.yaml" in result.sentence and "Unforeseen" not in result.sentence
