@@ -26,6 +26,8 @@ from stemma.quorum.members.base import (
     version_of,
     votes_from,
 )
+from stemma.quorum.members.doubts import digest as doubts_digest
+from stemma.quorum.members.doubts import doubted
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
 # Imports are not the definition's (B4xx, and ours stand above it); asserts are for tests (B101).
@@ -85,7 +87,9 @@ class Bandit:
         except PackageNotFoundError as error:
             raise MemberMissingError("bandit is not installed") from error
         python = sys.version_info[:2]  # it parses with the Python it runs on
-        return version_of("bandit", tool, _SKIPPED, _GRADES, _STARTS_A_PROCESS, _BLIND_SPOTS, _ALIAS.pattern, python)
+        return version_of(
+            "bandit", tool, _SKIPPED, _GRADES, _STARTS_A_PROCESS, _BLIND_SPOTS, _ALIAS.pattern, doubts_digest(), python
+        )
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
         # No -c and no --ini: it reads no configuration. #nosec is the judged code's own plea, and is not heard.
@@ -94,7 +98,7 @@ class Bandit:
         findings, unread = _parse(answer)
         starts = inside(batch, findings.filter(pl.col("rule").is_in(_STARTS_A_PROCESS)))["unit"]
         unsure = dict.fromkeys([*starts, *_blind(batch, folder / FILES)], _BLIND_REASON)
-        return votes_from(batch, findings, unread=unread, unsure=unsure)
+        return votes_from(batch, findings, unread=unread, unsure=doubted(batch, folder) | unsure)
 
 
 def _blind(batch: pl.DataFrame, files: Path) -> pl.Series:

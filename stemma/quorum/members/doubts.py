@@ -6,7 +6,8 @@ an alias or a computed name. What is looked for is data, `stemma/quorum/packs/do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,7 +22,12 @@ from stemma.quorum.members.base import FILES
 _PACK = "doubts.yaml"
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _IS_WORD = r"(?<![\w$])(?:{})(?![\w$])"
-_ASSIGNED = r"(?P<name>[A-Za-z_$][\w$]*)(?:\s*:\s*[\w.<>\[\], |]+?)?\s*(?::=|=(?![=>]))(?P<value>[^;\n]*)"
+_ASSIGNED = re.compile(
+    r"(?P<name>[A-Za-z_$][\w$]*)(?:\s*:\s*[\w.<>\[\], |]{1,200}?)?\s*(?::=|=(?![=>]))(?P<value>[^;\n]{0,2000})"
+)
+_CALLED = re.compile(r"(?:\s*\.\s*\w+)*?(?<!bind)(?<!partial)\s*\(")
+_RENAMED = re.compile(r"[\w$]+\s*(?::|\bas\b)\s*([A-Za-z_$][\w$]*)")
+_EVERYTHING = "*"  # a module's names all taken at once: whatever the file calls may be one of them
 _MAX_STEPS = 5  # from one variable to the next; whoever goes further is doubted for it
 _MAX_NAMES = 200  # of one file: minified code gives thousands, and then all of it is doubted
 _CONNECTIVES = frozenset({"import", "as", "from", "const", "let", "var", "type", "default", "await"})
@@ -82,57 +88,72 @@ def doubted(batch: pl.DataFrame, folder: Path) -> dict[int, str]:
 
 def _doubted(texts: pl.DataFrame, doubts: Doubts, folder: Path) -> Iterator[tuple[int, str]]:
     said = pl.coalesce(pl.when(pl.col("code").str.contains(regex)).then(pl.lit(why)) for regex, why in doubts.mentions)
-    told = texts.select("unit", "file", "code", why=said)
+    # As a Python compiler reads it: compatibility letters are the plain ones, and a backslash joins two lines.
+    code = pl.col("code").str.normalize("NFKC").str.replace_all(r"\\\r?\n", " ")
+    told = texts.select("unit", "file", code).with_columns(why=said)
     yield from told.filter(pl.col("why").is_not_null()).select("unit", "why").iter_rows()
     for (file,), rest in told.filter(pl.col("why").is_null()).group_by("file", maintain_order=True):
-        names = names_in((folder / FILES / str(file)).read_text("utf-8", "replace"), doubts)
-        patterns = [(_word(group), why) for group, why in names if group]
-        for unit, code in rest.select("unit", "code").iter_rows():
-            why = next((why for pattern, why in patterns if pattern.search(code)), None)
+        content = unicodedata.normalize("NFKC", (folder / FILES / str(file)).read_text("utf-8", "replace"))
+        patterns = [(_word(names), why) for names, why in names_in(content, doubts) if names]
+        for unit, text in rest.select("unit", "code").iter_rows():
+            why = next((why for pattern, why in patterns if pattern.search(text)), None)
             if why is not None:
                 yield unit, why
 
 
-def names_in(text: str, doubts: Doubts) -> list[tuple[frozenset[str], str]]:
+def names_in(content: str, doubts: Doubts) -> list[tuple[frozenset[str], str]]:
     """The names in a file by which something is reached, and why each group of them is doubted."""
-    assigned = [(match["name"], match["value"]) for match in re.finditer(_ASSIGNED, text)]
-    powers = _taken(text, doubts.imports, doubts.powers.modules)
-    powers |= _spread(powers, assigned, doubts.powers.expressions)
-    sensitive = _taken(text, doubts.imports, doubts.sensitive.modules)
-    kept = _spread(sensitive, [pair for pair in assigned if _is_kept(pair[1])], doubts.sensitive.expressions)
-    return [(frozenset(powers), doubts.powers.why), (frozenset(kept - sensitive), doubts.sensitive.why)]
+    assigned = [(match["name"], match["value"]) for match in _ASSIGNED.finditer(content)]
+    powers, _ = _taken(content, doubts.imports, doubts.powers.modules)
+    powers |= _spread(powers, assigned, doubts.powers.expressions.search)
+    sensitive, renamed = _taken(content, doubts.imports, doubts.sensitive.modules)
+    kept = renamed | _spread(sensitive, assigned, doubts.sensitive.expressions.search)
+    spoken = [(_either(regex), why) for regex, why in doubts.mentions]
+    held = [(_spread(set(), assigned, at.search), why) for at, why in spoken]
+    groups = [(powers, doubts.powers.why), (kept, doubts.sensitive.why), *held]
+    return [(frozenset(names), why) for names, why in groups]
 
 
-def _is_kept(value: str) -> bool:
-    """Whether a function itself is put into a variable, and not what it returned."""
-    return "(" not in value or "promisify(" in value or ".bind(" in value
+@cache
+def _either(regex: str) -> re.Pattern[str]:
+    return re.compile(regex)
 
 
-def _taken(text: str, imports: Iterable[re.Pattern[str]], modules: re.Pattern[str]) -> set[str]:
-    """The names that a file gives to modules and to what it takes from them."""
+def _taken(content: str, imports: Iterable[re.Pattern[str]], modules: re.Pattern[str]) -> tuple[set[str], set[str]]:
+    """The names that a file gives to modules and to what it takes from them, and which of them are its own."""
     names: set[str] = set()
+    renamed: set[str] = set()
     for pattern in imports:
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(content):
             if modules.fullmatch(match["module"]):
-                own = _NAME.findall(match["names"] or "")
-                names |= set(own) or {re.split(r"[/:]", match["module"])[-1]}
-    return names - _CONNECTIVES - {"_"}
+                given = match["names"] or ""
+                names |= {_EVERYTHING} if given.strip() in {".", "*"} else set(_NAME.findall(given))
+                names |= set() if given else {re.split(r"[/:.]", match["module"])[-1]}
+                renamed |= set(_RENAMED.findall(given))
+    return names - _CONNECTIVES - {"_"}, renamed
 
 
-def _spread(names: set[str], assigned: list[tuple[str, str]], expressions: re.Pattern[str]) -> set[str]:
-    """The variables that one of the names or of the expressions was put into, and those that these were put into."""
-    reached = {name for name, value in assigned if expressions.search(value)}
+def _spread(names: set[str], assigned: list[tuple[str, str]], is_reached: Callable[[str], object]) -> set[str]:
+    """The variables into which one of the names was put, or what is reached, and those into which these were put."""
+    reached = {name for name, value in assigned if is_reached(value)}
     for _ in range(_MAX_STEPS):
-        known = reached | names
+        known = (reached | names) - {_EVERYTHING}
         if not known or len(known) > _MAX_NAMES:
             break
         word = _word(known)
-        more = {name for name, value in assigned if name not in known and word.search(value)}
+        more = {name for name, value in assigned if name not in known and _is_put(word, value)}
         if not more:
             break
         reached |= more
     return reached
 
 
+def _is_put(word: re.Pattern[str], value: str) -> bool:
+    """Whether the value holds what is called so, and not only what it returned."""
+    return any(_CALLED.match(value, match.end()) is None for match in word.finditer(value))
+
+
 def _word(names: Iterable[str]) -> re.Pattern[str]:
+    if _EVERYTHING in names:
+        return re.compile("")
     return re.compile(_IS_WORD.format("|".join(re.escape(name) for name in sorted(names))))
