@@ -8,6 +8,7 @@ from stemma import tables
 from stemma.config import Settings
 from stemma.feedback.lives import update_lives
 from stemma.feedback.outcomes import update_outcomes
+from stemma.quorum.labels import label_outcomes
 from stemma.store.postgres import Database
 
 
@@ -31,6 +32,8 @@ def outcomes(
         counts.update(
             for_each_repository(context, database, settings, lambda repo: update_outcomes(database, repo.repo_id))
         )
+        labelled = label_outcomes(database)  # by texts, which stand in many repositories
+        counts.update(n_labels_written=labelled.n_written, n_labels_retired=labelled.n_retired)
     return materialised(database, tables.outcomes, counts)
 
 

@@ -50,6 +50,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("marts", _marts),
         ("dagster", _dagster),
         ("quorum", _quorum),
+        ("judges", _judges),
         ("embedder", _embedder),
         ("analyser", _analyser),
     ]
@@ -146,6 +147,20 @@ def _quorum(settings: Settings) -> Finding:
     if absent:
         return Finding("quorum", "missing", f"cannot vote: {', '.join(absent)}", "In Stemma's checkout: make setup")
     return Finding("quorum", "ok", f"{len(versions)} members can vote: {', '.join(versions)}")
+
+
+def _judges(settings: Settings) -> Finding:
+    """Which judges there are, and what leaves this machine because of them; none is asked."""
+    if not settings.judges:
+        return Finding("judges", "ok", "none; no code leaves this machine")
+    from stemma.quorum.members.judge import shown_judges
+
+    told = ", ".join(shown_judges(settings))
+    budget = settings.judge_budget
+    dollars = "" if budget.dollars_per_day is None else f", {budget.dollars_per_day:g} dollars"
+    most = f"{budget.requests_per_day:,} requests, {budget.tokens_per_day:,} tokens{dollars}"
+    detail = f"{told}: texts that the quorum leaves open are sent there, secrets removed; a day at most {most}"
+    return Finding("judges", "ok", detail)
 
 
 def _embedder(settings: Settings) -> Finding:

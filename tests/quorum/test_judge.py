@@ -11,8 +11,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from stemma.config import Settings
+from stemma.doctor import Finding, examine
 from stemma.errors import ConfigError
 from stemma.judge_settings import JudgeBudget, JudgeSettings
 from stemma.quorum.ask import NO_ANSWER, ask
@@ -555,6 +557,25 @@ def test_there_is_no_judge_by_default_and_two_where_two_are_named(settings: Sett
     judges = open_judges(settings.model_copy(update={"judges": tuple(named)}), database)
     assert [judge.name for judge in judges] == ["judge:a", "judge:b"]
     assert {judge.family for judge in judges} == {"judges"}
+
+
+def test_the_doctor_says_what_leaves_this_machine_and_asks_nobody(endpoint: Endpoint, tmp_path: Path) -> None:
+    plain = Settings(data_dir=tmp_path)
+    assert _of_judges(plain) == Finding("judges", "ok", "none; no code leaves this machine")
+    url = endpoint.url.replace("http://", "http://me:hidden@")
+    judge = JudgeSettings(name="one", base_url=url, model="tiny", api_key=SecretStr("hidden-too"))
+    found = _of_judges(plain.model_copy(update={"judges": (judge,), "judge_budget": JudgeBudget(dollars_per_day=2)}))
+    assert found.detail == (
+        f"one (tiny at {endpoint.url}): texts that the quorum leaves open are sent there, secrets removed; a day at "
+        "most 200 requests, 1,000,000 tokens, 2 dollars"
+    )
+    missing = judge.model_copy(update={"api_key_variable": "NOT_SET_ANYWHERE"})
+    assert _of_judges(plain.model_copy(update={"judges": (missing,)})).state == "broken"
+    assert endpoint.asked == []
+
+
+def _of_judges(settings: Settings) -> Finding:
+    return next(finding for finding in examine(settings) if finding.what == "judges")
 
 
 def test_a_key_may_come_from_the_environment(

@@ -75,24 +75,8 @@ class Judge:
         self._settings = settings
         self._memory = memory
         self._budget = budget
-        self._endpoint = Endpoint(
-            settings.base_url,
-            path="/chat/completions",
-            setting="judges",
-            purpose="judge",
-            memory=memory,
-            key=_key(settings),
-            patience=patience,
-            fallback=f", or take judge {settings.name} out of the settings",
-            max_bytes=MAX_ANSWER_BYTES,
-            is_strict=True,
-        )
+        self._endpoint = _endpoint(settings, memory, patience)
         self._space = f"{self.name} {settings.model}@{self._endpoint.base}"
-
-    @property
-    def shown(self) -> str:
-        """Model and endpoint, as people may see them."""
-        return f"{self._settings.model} at {self._endpoint.base}"
 
     def version(self) -> str:
         return version_of(self._settings.model, "", PROMPT, self._endpoint.keyed)
@@ -169,6 +153,31 @@ def open_judges(settings: Settings, db: Database) -> tuple[Judge, ...]:
     memory, budget = open_memory(settings), Budget(db, settings.judge_budget)
     patience = Patience(min(settings.remote_timeout_s, settings.member_timeout_s), N_RETRIES)
     return tuple(Judge(judge, memory, budget, patience) for judge in settings.judges)
+
+
+def shown_judges(settings: Settings) -> list[str]:
+    """Name, model and endpoint of each judge, as people may see them; nothing is asked.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
+    memory = open_memory(settings)
+    return [f"{one.name} ({one.model} at {_endpoint(one, memory).base})" for one in settings.judges]
+
+
+def _endpoint(settings: JudgeSettings, memory: Memory, patience: Patience | None = None) -> Endpoint:
+    return Endpoint(
+        settings.base_url,
+        path="/chat/completions",
+        setting="judges",
+        purpose="judge",
+        memory=memory,
+        key=_key(settings),
+        patience=patience or Patience(),
+        fallback=f", or take judge {settings.name} out of the settings",
+        max_bytes=MAX_ANSWER_BYTES,
+        is_strict=True,
+    )
 
 
 def _key(settings: JudgeSettings) -> str | None:
