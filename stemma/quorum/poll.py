@@ -24,8 +24,8 @@ MISSING = "missing"
 MAX_BYTES = 100_000
 """Of a text: longer ones are data, or generated."""
 
-BATCH_FILES = 200
-BATCH_BYTES = 4_000_000
+BATCH_FILES = 100
+BATCH_BYTES = 2_000_000
 
 # Texts before they are put to members, one row each: where they stand. `voted` has a bit for each seat that need not
 # be asked, `problem` says why nobody can judge the text.

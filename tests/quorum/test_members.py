@@ -138,12 +138,14 @@ DISK = [
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_no_way_to_wipe_a_disk_is_passed(tmp_path: Path, asynchronous: bool) -> None:
-    head = "async def clean(command, path):\n    " if asynchronous else "def clean(command, path):\n    "
+    begin = "async def" if asynchronous else "def"
     ways = [*DISK, 'await asyncio.create_subprocess_shell("rm -rf /")'] if asynchronous else DISK
-    files = {f"{n}.py": f"{IMPORTS}, subprocess, sys, builtins\n\n{head}{way}\n" for n, way in enumerate(ways)}
-    for n, way in enumerate(ways):
-        (vote,) = judged(Bandit(), tmp_path / str(n), {f"{n}.py": files[f"{n}.py"]}).values()
-        assert vote.vote != "pass", way
+    texts = [
+        f"{IMPORTS}, subprocess, sys, builtins\n\n{begin} f{n}(command, path):\n    {way}\n"
+        for n, way in enumerate(ways)
+    ]
+    told = judged(Bandit(), tmp_path, {f"{n}.py": text for n, text in enumerate(texts)})
+    assert [way for n, way in enumerate(ways) if told[f"f{n}"].vote == "pass"] == []
 
 
 @pytest.mark.parametrize(
@@ -346,16 +348,17 @@ def test_an_answer_in_another_format_is_no_answer(
 
 def test_every_member_survives_every_odd_text(tmp_path: Path) -> None:
     odd = ["", "\x00", "def f():\n    return '\U0001f600'", "\ufeffdef f(): pass", "(" * 5000, "f\r\n\x0c", "'" * 99]
+    rows: list[dict[str, Any]] = []
     for language, suffix in SUFFIXES.items():
-        assert language in LANGUAGES
-        rows: list[dict[str, Any]] = []
         for n, text in enumerate(odd):
             (tmp_path / f"f{n}{suffix}").write_bytes(text.encode())
-            place = {"start_line": 1, "end_line": text.count("\n") + 1, "code": text, "language": language, "unit": n}
+            place = {"start_line": 1, "end_line": text.count("\n") + 1, "code": text, "language": language}
             named = dict.fromkeys(("kind", "name", "qualified_name", "pattern_id", "exact_hash"), "f")
-            rows.append({**named, **place, "path": f"a{suffix}", "file": f"f{n}{suffix}"})
-        for member in open_members():
-            if language in member.languages:
-                votes = ask(member, pl.DataFrame(rows, schema=BATCH), tmp_path, LIMITS)
-                assert votes["unit"].sort().to_list() == list(range(len(odd)))
-                assert not votes["reason"].drop_nulls().str.starts_with("no answer").any(), (member.name, language)
+            rows.append({"unit": len(rows), **named, **place, "path": f"a{suffix}", "file": f"f{n}{suffix}"})
+    batch = pl.DataFrame(rows, schema=BATCH)
+    assert set(SUFFIXES) == set(LANGUAGES)
+    for member in open_members():
+        mine = batch.filter(pl.col("language").is_in(member.languages))
+        votes = ask(member, mine, tmp_path, LIMITS)
+        assert votes["unit"].to_list() == mine["unit"].to_list()
+        assert votes["reason"].drop_nulls().str.starts_with("no answer").sum() == 0, member.name
