@@ -527,7 +527,7 @@ sitting_members = Table(
 reports = Table(
     "reports",
     metadata,
-    _required("report_id", Text, "Hash of what it says, its time left out"),
+    _required("report_id", Text, "Hash of what it says, its times left out"),
     _required("created_at", Timestamp, "When it was made"),
     _required("kind", Text, "What was judged: repository, folder or all"),
     _required("name", Text, "Name of the repository, path of the folder, or all repositories"),

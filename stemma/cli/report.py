@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,8 @@ import polars as pl
 import typer
 
 from stemma.cli import files, show
-from stemma.config import load_settings
+from stemma.config import Settings, load_settings
+from stemma.errors import NotFoundError
 from stemma.store import open_database
 
 if TYPE_CHECKING:
@@ -31,7 +33,12 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the report, or its 
 
 @app.command()
 def make(
-    repo: Repo = None,
+    repo: Annotated[
+        str | None,
+        typer.Argument(
+            help="Repository by name, id or path, or a path that is not registered; by default all of them."
+        ),
+    ] = None,
     *,
     form: Form = None,
     out: Out = None,
@@ -40,29 +47,56 @@ def make(
     gates: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take in what `stemma gates --json` printed.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Texts to tell one by one; all are counted.")] = 1_000,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Texts to tell one by one; all are counted.")] = 1_000,
 ) -> None:
     """A report on the verdicts in force: what was judged, what came of it, and how far to believe it.
 
-    Of a repository as it was read last, or of all of them. An existing --out file is replaced in one step.
+    Of a registered repository as it was read last, or of all of them. A checkout or folder that is not registered is
+    judged as it stands on disk, without a database. An existing --out file is replaced in one step.
     """
-    from stemma.git import registry
-    from stemma.quorum.reports import build, stored
+    from stemma.quorum.reports import stored
     from stemma.quorum.reports.forms import form_of
     from stemma.quorum.reports.gate_results import read_gates
 
     settings = load_settings()
     written = form_of(form, out)
     results = read_gates(gates) if gates else None
-    with open_database(settings) as database:
-        repository = registry.find(database, repo, settings) if repo else None
-        report = build.build_report(database, repository, branch=branch, gates=results, limit=limit)
-        is_new = stored.save(database, report) if save else None
-        report = stored.with_trends(database, report)
+    with ExitStack() as stack:
+        database = None
+        if save or not (_is_place(repo) and _has_no_database(settings)):
+            database = stack.enter_context(open_database(settings))
+        report = _build(database, settings, repo, branch=branch, gates=results, limit=limit)
+        is_new = stored.save(database, report) if save and database else None
+        report = stored.with_trends(database, report) if database else report
     _write(report, written, out)
     if is_new is not None:
         told = "Saved" if is_new else "This report was saved before"
         show.errors.print(f"{told}: {report.report_id}", markup=False, highlight=False)
+
+
+def _build(database: Database | None, settings: Settings, repo: str | None, **wanted: Any) -> Report:
+    """The report on a registered repository, or on the place of that name on disk where none is called so."""
+    from stemma.git import registry
+    from stemma.quorum.reports.build import build_report
+    from stemma.quorum.reports.folder import report_on_folder
+
+    if database is not None:
+        try:
+            return build_report(database, registry.find(database, repo, settings) if repo else None, **wanted)
+        except NotFoundError:
+            if not _is_place(repo):
+                raise
+    return report_on_folder(settings, Path(repo or "."), **wanted)
+
+
+def _is_place(repo: str | None) -> bool:
+    return repo is not None and Path(repo).exists()
+
+
+def _has_no_database(settings: Settings) -> bool:
+    from stemma.store import embedded
+
+    return settings.database_url is None and not embedded.status(settings).is_created
 
 
 @app.command("list")

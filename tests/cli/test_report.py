@@ -57,3 +57,11 @@ def test_what_cannot_be_done_is_one_sentence(stemma: Stemma, database: Database,
     ):
         called = stemma("report", *arguments)
         assert called.code == code and sentence in called.sentence, called
+
+
+def test_a_folder_is_judged_without_a_database(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "a.py").write_text("def name(self):\n    return self._name\n")
+    called = Stemma(STEMMA_DATA_DIR=str(tmp_path / "data"))("report", "make", str(tmp_path / "code"))
+    assert called.code == 0 and called.out.startswith("# Is the code of code fit to be reused?")
+    assert not (tmp_path / "data" / "postgres").exists()

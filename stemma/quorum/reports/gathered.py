@@ -43,7 +43,6 @@ REASONS_TOLD = 5
 
 _SEVERITIES = ("high", "medium", "low")
 _NOTHING = "nothing has been judged"
-_NO_SITTING = "the quorum has not sat yet"
 _NO_SEAT = "it had no seat at the last sitting"
 _NO_ALPHA = "no text has two votes, or all votes are the same: there is nothing to disagree on"
 _NO_PROBABILITY = "no quorum was reached on any of them"
@@ -147,7 +146,7 @@ def _quorum(gathered: Gathered, counts: Counts) -> Quorum:
     tallies = gathered.tallies.select("n_pass", "n_fail").to_numpy().astype(np.float64).reshape(-1, 2)
     alpha = krippendorff_alpha(tallies, gathered.tallies["n"].to_numpy().astype(np.float64))
     return Quorum(
-        sat_at=known(sitting.get("sat_at"), why if not sitting else _NO_SITTING),
+        sat_at=known(sitting.get("sat_at"), why),
         alpha=known(_rounded(alpha), _NO_ALPHA),
         n_labelled=int(gathered.bins["n"].sum()),
         calibration_error=known(_rounded(sitting.get("calibration_error")), why),
@@ -173,7 +172,8 @@ def _members(gathered: Gathered, n_judged: int) -> Sequence[MemberFigures]:
         cells = ("n_true_pass", "n_false_pass", "n_true_fail", "n_false_fail")
         confusion = Confusion(**{name: seat[name] for name in cells}) if "n_true_pass" in seat else None
         measured: dict[str, Any] = {
-            name: known(_rounded(seat.get(name)), reason if seat else why) for name, reason in _WHY_UNMEASURED.items()
+            name: known(_rounded(seat.get(name)), reason if name in seat else why)
+            for name, reason in _WHY_UNMEASURED.items()
         }
         found.append(
             MemberFigures(
@@ -186,7 +186,7 @@ def _members(gathered: Gathered, n_judged: int) -> Sequence[MemberFigures]:
                 seconds=known(row["seconds"], "its time was not measured"),
                 cost=known(row["cost"], "no price is known: it runs on this machine, or its provider names none"),
                 confusion=known(confusion, why),
-                n_decisive=known(seat.get("n_decisive"), "not counted" if seat else why),
+                n_decisive=known(seat.get("n_decisive"), "not counted" if "n_decisive" in seat else why),
                 **measured,
             )
         )

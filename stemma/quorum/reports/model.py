@@ -237,6 +237,13 @@ class Trend(Part):
     points: tuple[Point, ...]
 
 
+_TIMES = {
+    **dict.fromkeys(("created_at", "trends", "judged_from", "judged_until"), True),
+    "quorum": {"sat_at": True, "members": {"__all__": {"seconds"}}},
+    "texts": {"__all__": {"decided_at"}},
+}
+
+
 class Report(Part):
     """A report on what the quorum says of a repository, a folder, or everything it reads.
 
@@ -261,8 +268,8 @@ class Report(Part):
 
     @property
     def report_id(self) -> str:
-        """Hash of what it says: made again of the same state it is the same report."""
-        content = self.model_dump(mode="json", exclude={"created_at", "trends"})
+        """Hash of what it says, times left out: made again of the same state it is the same report."""
+        content = self.model_dump(mode="json", exclude=_TIMES)
         return content_id("report", json.dumps(content, sort_keys=True))
 
     def content(self) -> str:

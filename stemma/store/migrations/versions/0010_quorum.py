@@ -230,7 +230,7 @@ def _create_reports() -> None:
     _create(
         "reports",
         "One row per report on what the quorum judged that was saved; the same report is saved once.",
-        _column("report_id", sa.Text, "Hash of what it says, its time left out"),
+        _column("report_id", sa.Text, "Hash of what it says, its times left out"),
         _column("created_at", Timestamp, "When it was made"),
         _column("kind", sa.Text, "What was judged: repository, folder or all"),
         _column("name", sa.Text, "Name of the repository, path of the folder, or all repositories"),
