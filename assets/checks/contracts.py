@@ -283,7 +283,7 @@ CONTRACTS: dict[str, tuple[Expectation, ...]] = {
         _length("reason", 1),
         _length("changed", 1),
         _length("rule_version", 1),
-        _length("votes_digest", 1),
+        _never("what was voted has a digest", "votes_digest = '' AND n_pass + n_fail + n_abstain > 0"),
         _never("agreement is of votes that were cast", "n_pass + n_fail = 0 AND agreement IS NOT NULL"),
         _never("families are of votes that were cast", "n_families > n_pass + n_fail"),
         _never("no probability without a vote", "n_families = 0 AND probability IS NOT NULL"),

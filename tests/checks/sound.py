@@ -150,11 +150,36 @@ ROWS: dict[str, list[dict[str, object]]] = {
         for pattern, near in ((F, None), (G, 0.75))
     ],
     "votes": [
-        {"pattern_id": F, "member": "m", "member_version": "1", "vote": "pass", "findings": "[]", "voted_at": DAYS[2]}
+        {"pattern_id": F, "exact_hash": F, "member": member, "member_version": "1", "vote": vote, "reason": reason}
+        | {"findings": "[]", "probability": likely, "seconds": 0.1, "cost": 0.01, "voted_at": DAYS[2]}
+        for member, vote, reason, likely in (
+            ("m", "pass", None, 0.9),
+            ("n", "fail", None, None),
+            ("o", "abstain", "?", None),
+        )
     ],
     "verdicts": [
-        {"pattern_id": F, "decided_at": DAYS[2], "outcome": "needs_review", "score": 0.5, "agreement": 0.5, "n_pass": 1}
-        | {"n_fail": 1, "n_abstain": 0, "reason": "a tie", "votes_digest": "d"}
+        {"pattern_id": F, "exact_hash": F, "decided_at": DAYS[2], "outcome": "needs_review", "probability": 0.5}
+        | {"decision": "review", "agreement": 0.5, "n_pass": 1, "n_fail": 1, "n_abstain": 1, "n_families": 2}
+        | {"reason": "a tie", "changed": "n fails it", "rule_version": "1", "votes_digest": "m=pass; n=fail"}
+    ],
+    "labels": [
+        {"label_id": F, "pattern_id": F, "exact_hash": F, "is_fit": True, "source": "review", "labelled_by": "Ada"}
+        | {"reason": "read it", "labelled_at": DAYS[2]}
+    ],
+    "judge_requests": [
+        {"request_id": F, "asked_at": DAYS[2], "judge": "j", "pattern_id": F, "exact_hash": F, "n_characters": 30}
+        | {"reserved_tokens": 90, "reserved_cost": 0.1, "input_tokens": 50, "output_tokens": 5, "cost": 0.01}
+    ],
+    "sittings": [
+        {"sitting_id": F, "sat_at": DAYS[2], "rule_version": "1", "n_texts": 1, "n_decided": 1, "n_accept": 0}
+        | {"n_reject": 0, "n_needs_review": 1, "n_changed": 0, "alpha": 0.0, "n_labelled": 1, "calibration_error": 0.1}
+    ],
+    "sitting_members": [
+        {"sitting_id": F, "member": "m", "member_version": "1", "family": "security", "n_pass": 1, "n_fail": 0}
+        | {"n_abstain": 0, "n_no_answer": 0, "n_true_pass": 1, "n_false_pass": 0, "n_true_fail": 0, "n_false_fail": 0}
+        | {"sensitivity": 0.9, "specificity": 0.9, "calibration_error": 0.1, "marginal_worth": -0.1, "n_decisive": 0}
+        | {"seconds": 0.1, "cost": 0.01}
     ],
     "lineage_nodes": [_node("1" * 32, "e", F, FIRST, 0), _node("2" * 32, "f", G, HEAD, 1)],
     "lineage_edges": [_edge("3" * 32, "modified_from"), _edge("4" * 32, "renamed_from")],
