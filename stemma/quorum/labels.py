@@ -14,6 +14,7 @@ import polars as pl
 
 from stemma.errors import ConfigError
 from stemma.ids import content_id
+from stemma.quorum.members.tests import TEST_PATH
 from stemma.row_ids import row_ids
 from stemma.secrets import redact_text
 from stemma.store.postgres import Database, Transaction
@@ -134,8 +135,11 @@ WITH ended AS (
     JOIN stemma.lineage_nodes n USING (node_id)
     JOIN stemma.repositories r ON r.repo_id = o.repo_id
     JOIN stemma.patterns p ON p.pattern_id = n.pattern_id AND NOT p.is_trivial
+    JOIN stemma.snippets s ON s.blob_oid = n.blob_oid AND s.ordinal = n.ordinal
+        AND s.extractor_version = p.extractor_version
     LEFT JOIN stemma.commits c ON c.repo_id = o.repo_id AND c.sha = o.sha
     LEFT JOIN ended e ON e.repo_id = o.repo_id AND e.sha = o.sha
+    WHERE NOT s.is_test AND n.path !~* '{TEST_PATH}'
 ), texts AS (
     SELECT pattern_id, exact_hash,
         bool_or(outcome = 'survived_90d') AS has_stood,
@@ -174,7 +178,8 @@ def label_outcomes(db: Database) -> LabelCounts:
     A text is unfit where a commit that ended at most `MAX_ENDED` lives ended it within `SOON_DAYS` days, and says that
     it fixes something or reverts what was done before; unless the text stood so long elsewhere. It is fit where it
     stood `SOON_DAYS` days somewhere, and nowhere a fix or a revert ended it. Of every other text nothing is known, and
-    none is labelled: one that is young, one that was fixed late or in a large commit, one whose birth is unknown.
+    none is labelled: one that is young, one that was fixed late or in a large commit, one whose birth is unknown, and
+    no test, which a fix of what it tests adapts.
 
     That code stood does not show that it is sound, only that nobody changed it: these labels are held apart by their
     source. A member that votes by how long code stood must not be measured on them.

@@ -247,6 +247,18 @@ def test_code_that_stood_is_fit_and_code_fixed_soon_is_not(history: History) -> 
     assert history.label() == LabelCounts(0, 0)
 
 
+def test_a_test_that_a_fix_adapts_is_not_labelled(history: History) -> None:
+    before = {"tests/help.py": loop("helps"), "a.py": loop("test_it") + loop("stays")}
+    history.commit(0, before)
+    change = "    limit = limit or 0\n"
+    history.commit(
+        5, {"tests/help.py": loop("helps", change), "a.py": loop("test_it", change) + loop("stays")}, "Fix it"
+    )
+    history.commit(100, {"b.py": loop("more")})
+    history.label()
+    assert history.labels() == {"stays@0": True}
+
+
 def test_what_was_reverted_soon_is_unfit(history: History) -> None:
     before = loop("steady")
     history.commit(0, {"a.py": before})

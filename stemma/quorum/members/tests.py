@@ -26,7 +26,7 @@ _TESTED_SHARE = 0.5
 _CALLABLE = ("function", "method", "constructor")
 
 # Beside what extraction calls a test stands what tests are made with: fixtures, fakes, helpers.
-_TEST_PATH = (
+TEST_PATH = (
     r"(^|/)(tests?|testing|testdata|__tests__|specs?|fixtures|mocks?)/|(^|/)(test_|conftest\.)|[._-](test|spec)\."
 )
 
@@ -35,7 +35,7 @@ _TEST_PATH = (
 _REACHED = f"""
 WITH definitions AS MATERIALIZED (
     SELECT f.repo_id, t.language, s.name, t.calls, s.is_test, s.kind = ANY(string_to_array($2, ',')) AS is_callable,
-        s.is_test OR f.path ~* '{_TEST_PATH}' AS is_of_tests
+        s.is_test OR f.path ~* '{TEST_PATH}' AS is_of_tests
     FROM stemma.files f
     JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = $1
     JOIN stemma.blobs b ON b.blob_oid = f.blob_oid AND b.extractor_version = $1
@@ -66,7 +66,7 @@ LEFT JOIN n_tests c USING (repo_id, language)
 """
 
 _PLACES = f"""
-SELECT u.unit, f.repo_id, bool_or(s.is_test OR f.path ~* '{_TEST_PATH}') AS is_of_tests
+SELECT u.unit, f.repo_id, bool_or(s.is_test OR f.path ~* '{TEST_PATH}') AS is_of_tests
 FROM {{units}} u
 JOIN stemma.snippets s ON s.pattern_id = u.pattern_id AND s.exact_hash = u.exact_hash AND s.extractor_version = $1
 JOIN stemma.files f ON f.blob_oid = s.blob_oid AND f.category = 'source'
@@ -91,7 +91,7 @@ class Tests:
         self._known: tuple[pl.DataFrame, pl.DataFrame] | None = None
 
     def version(self) -> str:
-        rules = (_MAX_BEARERS, _TESTED_SHARE, _CALLABLE, _TEST_PATH, _REACHED, _PLACES)
+        rules = (_MAX_BEARERS, _TESTED_SHARE, _CALLABLE, TEST_PATH, _REACHED, _PLACES)
         return version_of("tests", EXTRACTOR_VERSION, *rules)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
