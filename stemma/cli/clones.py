@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stemma import progress
-from stemma.cli import show
+from stemma.cli import files, show
 from stemma.config import Settings, load_settings
 from stemma.errors import ConfigError, GateError
 
@@ -177,18 +176,7 @@ def _write(document: dict[str, Any], output: Path | None) -> None:
     if output is None:
         show.value(document)
         return
-    _replace(output, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def _replace(output: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    aside = output.with_name(f"{output.name}.{os.getpid()}.writing")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(output)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise ConfigError(f"{output} cannot be written: {error.strerror}.", "Give another file to --output.") from error
+    files.replace(output, json.dumps(document, indent=2, ensure_ascii=False) + "\n", "--output")
 
 
 def _write_text(found: Clones, since: str | None, limit: int, output: Path | None) -> None:
@@ -197,7 +185,7 @@ def _write_text(found: Clones, since: str | None, limit: int, output: Path | Non
         return
     text = io.StringIO()
     _print(Console(file=text, no_color=True, width=120), found, since, limit)
-    _replace(output, text.getvalue())
+    files.replace(output, text.getvalue(), "--output")
 
 
 def _print(console: Console, found: Clones, since: str | None, limit: int) -> None:

@@ -5,14 +5,13 @@ Imports are made where they are needed: the command is called often, and most of
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemma.cli import show
+from stemma.cli import files, show
 from stemma.config import Settings, load_settings
 from stemma.errors import ConfigError, NotFoundError
 
@@ -152,14 +151,7 @@ def _print_graph(answer: Answer, form: str) -> None:
 def _write_page(answer: Answer, output: Path) -> None:
     from stemma.lineage.page import MAX_DRAWN, to_page
 
-    page = to_page(answer)
-    aside = output.with_name(f"{output.name}.{os.getpid()}.writing")
-    try:
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(output)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise ConfigError(f"{output} cannot be written: {error.strerror}.", "Give another file to --html.") from error
+    files.replace(output, to_page(answer), "--html")
     n_versions = answer.graph.nodes.height
     left_out = f", the nearest {MAX_DRAWN:,} of them drawn" if n_versions > MAX_DRAWN else ""
     show.console.print(f"{n_versions:,} versions{left_out}: {show.plain(str(output))}", markup=False, highlight=False)
