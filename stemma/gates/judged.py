@@ -20,6 +20,7 @@ from stemma.progress import phase
 from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.given import Polled, poll_given
 from stemma.quorum.members import open_members
+from stemma.quorum.verdicts import NOT_APPLICABLE
 
 BATCH_BYTES = 32 << 20
 """Of source that is judged at once: it and what is said of it are held in memory."""
@@ -59,7 +60,9 @@ class JudgedGate:
 
     def _answer(self, said: pl.DataFrame, asked: Asked, n_unread: int) -> Answer:
         texts = said.group_by(*_TEXT).agg(
-            is_judged=(pl.col("vote") != "abstain").any(), is_failed=(pl.col("vote") == "fail").any()
+            is_judged=(pl.col("vote") != "abstain").any(),
+            is_failed=(pl.col("vote") == "fail").any(),
+            is_in_doubt=(~pl.col("reason").str.starts_with(NOT_APPLICABLE)).any(),
         )
         silences = _silences(said)
         judged = texts.filter("is_judged")
@@ -73,9 +76,11 @@ class JudgedGate:
         threshold = threshold_of(settings_of(self.name, asked.settings))
         touched = " with new lines" if asked.new_lines is not None else ""
         unread = f"{counted(n_unread, 'file')} could not be read." if n_unread else ""
+        n_in_doubt = texts.filter(~pl.col("is_judged") & pl.col("is_in_doubt")).height
+        in_doubt = f" Of {n_in_doubt:,} more nobody could say." if n_in_doubt else ""
         return Answer(
             is_met=score >= threshold if is_share else score <= threshold,
-            sentence=f"{n_failed:,} of {counted(judged.height, 'text')}{touched} fail.",
+            sentence=f"{n_failed:,} of {counted(judged.height, 'text')}{touched} fail.{in_doubt}",
             score=round(score, 2),
             findings=tuple(self._findings(said)),
             reservation=" ".join(part for part in (silences, unread) if part) or None,

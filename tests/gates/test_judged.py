@@ -57,7 +57,8 @@ class Reader:
             for word, severity in (("danger", "high"), ("remark", "low"))
             if word in line
         ]
-        return votes_from(batch, pl.DataFrame(found, schema=FINDINGS, orient="row"))
+        dark = {file: "cannot vouch: it is dark" for file, _, line in lines if "dark" in line}
+        return votes_from(batch, pl.DataFrame(found, schema=FINDINGS, orient="row"), unread=dark)
 
 
 @pytest.fixture
@@ -142,6 +143,14 @@ def test_what_nobody_reads_is_skipped(checkout: GitRepository, ask: ASKS, reader
     checkout.write({"main.go": "package main\n\nfunc f() int {\n\treturn 1\n}\n"})
     found = SECURITY.ask(ask())
     assert (found.is_met, found.score) == (None, None)
+
+
+def test_texts_of_which_nobody_could_say_anything_are_counted_apart(
+    checkout: GitRepository, ask: ASKS, reader: Reader
+) -> None:
+    """Of maths.py two functions and the file are judged; of dark.py, which no member can vouch for, none."""
+    checkout.write({"dark.py": CLEAN + "# dark\n"})
+    assert SECURITY.ask(ask()).sentence == "0 of 3 texts fail. Of 2 more nobody could say."
 
 
 def test_a_family_without_a_member_is_skipped(ask: ASKS, reader: Reader) -> None:
