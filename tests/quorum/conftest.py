@@ -13,13 +13,10 @@ import pytest
 
 from stemma.config import Settings
 from stemma.embed.patterns import refresh_patterns
-from stemma.extract.ingest import extract_blobs
-from stemma.git import fetch, registry
-from stemma.git.ingest import ingest_history
-from stemma.lineage.occurrences import update_occurrences
 from stemma.quorum.members.base import VOTES, Member
 from stemma.quorum.process import Limits, run_bounded
 from stemma.store.postgres import Database
+from tests.ingested import bring_up
 from tests.quorum.judged import Judged, judged
 from tests.repositories import GitRepository
 
@@ -53,12 +50,7 @@ def ingest(database: Database, settings: Settings, tmp_path: Path) -> Ingest:
     def run(files: Mapping[str, str | bytes | None], name: str = "project") -> GitRepository:
         repository = repositories.setdefault(name, GitRepository(tmp_path / name))
         repository.commit(files=files)
-        repo_id = registry.register(database, settings, str(repository.path))
-        repo = registry.find(database, repo_id, settings)
-        fetch.refresh(database, settings, repo)
-        ingest_history(database, settings, repo)
-        extract_blobs(database, settings, repo)
-        update_occurrences(database, repo_id)
+        bring_up(database, settings, repository.path)
         refresh_patterns(database)
         return repository
 

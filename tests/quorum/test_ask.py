@@ -15,8 +15,6 @@ from stemma.errors import ConfigError
 from stemma.quorum.ask import ask
 from stemma.quorum.given import judge_given
 from stemma.quorum.members.base import BATCH, VOTES, Member, MemberMissingError
-from stemma.quorum.members.lizard import Lizard
-from stemma.quorum.members.parse import Parse
 from stemma.quorum.process import Limits, run_bounded
 from tests.quorum.conftest import LIMITS, Stub, function
 
@@ -119,6 +117,14 @@ class Missing(Stub):
         raise MemberMissingError("stub is not installed")
 
 
+class Shape(Stub):
+    family = "structure"
+
+
+class Sound(Stub):
+    family = "correctness"
+
+
 class Foreign(Stub):
     languages = frozenset({"go"})
 
@@ -128,7 +134,7 @@ class Foreign(Stub):
     [
         (Flood(), "no answer: crashed with "),
         (Missing(), "missing: stub is not installed"),
-        (Stub("time.sleep(60)"), "no answer: timed out after 2 s"),
+        (Stub("time.sleep(60)"), "no answer: timed out after 5 s"),
         (Stub("open('votes.csv', 'w').write('a new format')"), "no answer: its answer cannot be read: "),
         (Stub("os.kill(os.getpid(), signal.SIGSEGV)"), "no answer: crashed with SIGSEGV"),
         (Foreign(), "not applicable: stub does not read python"),
@@ -136,8 +142,9 @@ class Foreign(Stub):
     ids=["prints 100 MB", "missing", "hangs", "changed format", "crashes", "unknown language"],
 )
 def test_a_member_that_fails_abstains_and_the_verdict_says_so(settings: Settings, member: Stub, reason: str) -> None:
-    bounded = settings.model_copy(update={"member_timeout_s": 2.0})
-    judged = judge_given([("a.py", function("f").encode())], bounded, [Parse(), Lizard(), member])
+    bounded = settings.model_copy(update={"member_timeout_s": 5.0})
+    members: list[Member] = [Shape(name="shape"), Sound(name="sound"), member]
+    judged = judge_given([("a.py", function("f").encode())], bounded, members)
     (vote,) = judged.votes.filter(member="stub").iter_rows(named=True)
     assert (vote["vote"], vote["findings"]) == ("abstain", "[]")
     assert vote["reason"].startswith(reason)
