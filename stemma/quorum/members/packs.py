@@ -2,13 +2,15 @@
 
 A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
-which is what a reader is told, and `cwe`. How packs are read lives in `stemma.quorum.packs`; aliases and computed
-names, which no rule follows, are doubted in `stemma.quorum.members.doubts`.
+which is what a reader is told, `cwe`, and `only_where`, without which in a file the rule is not asked about it. How
+packs are read lives in `stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
+`stemma.quorum.members.doubts`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,6 +19,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
 from stemma.quorum.members.doubts import digest as doubts_digest
 from stemma.quorum.members.doubts import doubted
@@ -26,8 +29,9 @@ from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 # The engine without Semgrep's command line: it starts in 0.1 s, not 3, reads no settings, no project file and no
 # ignore file, sends nothing, and looks at exactly the files it is told. `nosemgrep` it only remarks, and we are deaf.
 _ENGINE = ("-j", "1", "-json_nodots", "-fast")
-_RULE_TIMEOUT_S = 5  # on one file; every 20th of a member's time-out, so that one file cannot spend it all
+_RULE_TIMEOUT_S = 15  # on one file: a rule that takes 0.5 s took 5 on a machine with four times the work it has cores
 _MAX_BYTES = 1_000_000  # Semgrep's own default; 7 MB of Python made it take 4.3 GB
+_UNREADABLE = "not applicable: Semgrep cannot parse "
 _RULES, _TARGETS = "rules.json", "targets.json"
 
 
@@ -76,7 +80,12 @@ def apply_rules(
     too_long = [file for file in files["file"] if (folder / FILES / file).stat().st_size > _MAX_BYTES]
     asked = files.filter(~pl.col("file").is_in(too_long))
     place = pl.col("path") if tells_paths else pl.lit(f"{FILES}/") + pl.col("file")
-    answer = _ask_engine(rules.values(), asked.with_columns(place=pl.lit("/") + place), folder, limits)
+    asked = asked.with_columns(place=pl.lit("/") + place)
+    answer: dict[str, list[Any]] = {"results": [], "errors": [], "scanned": []}
+    for only_where in sorted({rule.only_where or "" for rule in rules.values()}):
+        some = [rule for rule in rules.values() if (rule.only_where or "") == only_where]
+        for key, items in _ask_engine(some, _mentioning(only_where, asked, folder), folder, limits).items():
+            answer[key] += items
     findings, doubts = _findings(answer, rules)
     unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
     lost = _lost(answer, asked["file"].to_list(), rules)
@@ -105,7 +114,17 @@ def _engine() -> str:
     return str(engine)
 
 
-def _ask_engine(rules: Iterable[Rule], files: pl.DataFrame, folder: Path, limits: Limits) -> dict[str, Any]:
+def _mentioning(only_where: str, files: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """The files in which a regular expression is found."""
+    if not only_where:
+        return files
+    wanted = re.compile(only_where.encode())
+    return files.filter([wanted.search((folder / FILES / file).read_bytes()) is not None for file in files["file"]])
+
+
+def _ask_engine(rules: Iterable[Rule], files: pl.DataFrame, folder: Path, limits: Limits) -> dict[str, list[Any]]:
+    if files.is_empty():
+        return {}
     (folder / _RULES).write_text(json.dumps({"rules": [rule.semgrep for rule in rules]}), encoding="utf-8")
     targets = [
         ["CodeTarget", {"path": {"fpath": f"{FILES}/{file}", "ppath": place}, "analyzer": of, "products": ["sast"]}]
@@ -150,12 +169,12 @@ def _lost(answer: Mapping[str, Any], asked: list[str], rules: Mapping[str, Rule]
     lost: list[tuple[str, int, int | None, str]] = []
     try:
         scanned = {Path(path).name for path in answer["scanned"]}
-        lost += [(file, 1, None, "left out") for file in asked if file not in scanned]
+        lost += [(file, 1, None, f"{NO_ANSWER}its file was left out") for file in asked if file not in scanned]
         for error in answer["errors"]:
             kind = error["error_type"]
             if isinstance(kind, list) and kind[0] == "PartialParsing":
                 spans = ((Path(span["path"]).name, span["start"]["line"], span["end"]["line"]) for span in kind[1])
-                lost += [(*span, "Semgrep cannot parse a part of it") for span in spans]
+                lost += [(*span, f"{_UNREADABLE}a part of it") for span in spans]
                 continue
             path, rule = error.get("location", {}).get("path"), error.get("rule_id")
             file = Path(path).name if path else ""
@@ -168,9 +187,10 @@ def _lost(answer: Mapping[str, Any], asked: list[str], rules: Mapping[str, Rule]
 
 
 def _trouble(kind: str, rule: str | None) -> str:
+    """Why a file was not judged. What another run may mend is no answer; what cannot be parsed stays so."""
     if "syntax" in kind.lower() or "pars" in kind.lower():
-        return "Semgrep cannot parse the file it stands in"
-    return f"Semgrep met {kind!r} in the file it stands in" + (f" by {rule}" if rule else "")
+        return f"{_UNREADABLE}the file it stands in"
+    return f"{NO_ANSWER}Semgrep met {kind!r} in its file" + (f" by {rule}" if rule else "")
 
 
 def _doubts(batch: pl.DataFrame, doubts: pl.DataFrame) -> dict[int, str]:
@@ -184,7 +204,7 @@ def _unread(batch: pl.DataFrame, lost: pl.DataFrame) -> dict[int, str]:
     touches = (pl.col("line") <= pl.col("end_line")) & (
         pl.col("end_line_right").is_null() | (pl.col("end_line_right") >= pl.col("start_line"))
     )
-    return _by_unit(batch, lost.with_columns(pl.lit("not applicable: ") + pl.col("reason")), touches)
+    return _by_unit(batch, lost, touches)
 
 
 def _by_unit(batch: pl.DataFrame, places: pl.DataFrame, is_of: pl.Expr) -> dict[int, str]:

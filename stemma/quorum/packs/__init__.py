@@ -1,11 +1,11 @@
 """Our rules for Semgrep, as data: one file `<language>-<family>.yaml` each, and what reads them. What a rule's findings
 do to a vote lives in `stemma.quorum.members.packs`.
 
-To add a rule: write it, with `metadata` `severity`, `fails` and `why`, and in `tests/quorum/packs` the code in which it
-must find something and in which it must not. To add a language: write its file. They are Semgrep's files but for two
-things: a list within a list of patterns is spliced into it, so that an anchor can stand for several, and a bare text in
-one is a `pattern`. What stands under other keys than `rules` is there for anchors only. Packs whose name does not begin
-with a language add to those that do.
+To add a rule: write it, with `metadata` `severity`, `fails` and `why`, and with `examples`: `bad` code in which it must
+find something, and `good` code in which it must not. To add a language: write its file. They are Semgrep's files but
+for two things: a list within a list of patterns is spliced into it, so that an anchor can stand for several, and a bare
+text in one is a `pattern`. What stands under other keys than `rules` is there for anchors only. Packs whose name does
+not begin with a language add to those that do.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Rule:
     fails: bool
     doubts: bool
     why: str
+    only_where: str | None = None
+    """Regular expression without which a file need not be asked about: what Semgrep's own filter cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ def _rule(stated: Mapping[str, Any], file: str) -> Rule:
             fails=bool(metadata["fails"]),
             doubts=bool(metadata.get("doubts", False)),
             why=" ".join(str(metadata["why"]).split()),
+            only_where=metadata.get("only_where"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: the rule {stated.get('id')!r} does not say its {error}") from error
