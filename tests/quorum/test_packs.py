@@ -1,9 +1,10 @@
-"""The packs: every rule for Python finds its bad examples and none of its good ones, and what Semgrep cannot read, or not
+"""The packs: every rule for Python finds its bad examples and none of its good ones; what Semgrep cannot read, or not
 in time, is never a pass.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import zipfile
@@ -17,6 +18,7 @@ import yaml
 from stemma.languages import LANGUAGES
 from stemma.quorum.members.base import BATCH, FILES, VOTES, MemberMissingError
 from stemma.quorum.members.packs import Packs
+from stemma.quorum.members.slices import without_slices
 from stemma.quorum.packs import read_packs
 from stemma.quorum.process import Limits, NoAnswerError
 
@@ -108,6 +110,32 @@ def test_what_stands_elsewhere_in_the_file_is_not_held_against_a_text(tmp_path: 
 def test_code_cannot_excuse_itself(tmp_path: Path) -> None:
     source = "import os\ndef f(d):\n    os.system('ls ' + d)  # nosemgrep\n"
     assert judge("security", tmp_path, [("python", source)])["vote"].to_list() == ["fail"]
+
+
+def test_a_parameter_is_followed_through_slices_and_other_members_see_the_file_as_it_is(tmp_path: Path) -> None:
+    source = "import os\ndef f(d):\n    os.system(d[1:-1])\n"
+    assert judge("security", tmp_path, [("python", source)])["vote"].to_list() == ["fail"]
+    assert (tmp_path / FILES / "0.py").read_text() == source
+
+
+@pytest.mark.parametrize(
+    ("slice_", "followed"),
+    [
+        ("a[1:2]", "a[1^2]"),
+        ("a[1:]", "a[1,]"),
+        ("a[:2]", "a[~2]"),
+        ("a[:]", "a[_]"),
+        ("a[1:2:3]", "a[1^2^3]"),
+        ("a[::2]", "a[ ~2]"),
+        ("a[1:, 2]", "a[1 , 2]"),
+        ("a[b:not c]", "a[b:not c]"),
+        ("{a: 1}", "{a: 1}"),
+        ("a['x:y']", "a['x:y']"),
+    ],
+)
+def test_a_slice_is_rewritten_in_place_as_an_index_that_parses(slice_: str, followed: str) -> None:
+    assert without_slices(slice_.encode()).decode() == followed
+    ast.parse(followed)
 
 
 def test_what_starts_a_program_is_not_vouched_for(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
 from stemma.quorum.members.doubts import digest as doubts_digest
 from stemma.quorum.members.doubts import doubted
+from stemma.quorum.members.slices import SLICES_VERSION, without_slices
 from stemma.quorum.packs import Rule, read_packs
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
@@ -32,6 +33,7 @@ _ENGINE = ("-j", "1", "-json_nodots", "-fast")
 _RULE_TIMEOUT_S = 15  # on one file: a rule that takes 0.5 s took 5 on a machine with four times the work it has cores
 _MAX_BYTES = 1_000_000  # Semgrep's own default; 7 MB of Python made it take 4.3 GB
 _UNREADABLE = "not applicable: Semgrep cannot parse "
+_FOLLOWED = "followed"
 _RULES, _TARGETS = "rules.json", "targets.json"
 
 
@@ -59,19 +61,28 @@ class Packs:
         return engine_version(read_packs(self._family).digest, doubts_digest() if self._family == "security" else None)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
-        findings, unread, unsure = apply_rules(read_packs(self._family).rules, batch, folder, limits)
+        findings, unread, unsure = apply_rules(
+            read_packs(self._family).rules, batch, folder, limits, follows_slices=self._family == "security"
+        )
         if self._family == "security":
             unsure = doubted(batch, folder) | unsure
         return votes_from(batch, findings, unread=unread, unsure=unsure)
 
 
 def apply_rules(
-    rules: Mapping[str, Rule], batch: pl.DataFrame, folder: Path, limits: Limits, *, tells_paths: bool = False
+    rules: Mapping[str, Rule],
+    batch: pl.DataFrame,
+    folder: Path,
+    limits: Limits,
+    *,
+    tells_paths: bool = False,
+    follows_slices: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, str], dict[int, str]]:
     """What rules find in the files of a batch: the arguments of `votes_from`.
 
     Args:
         tells_paths: have `paths` of a rule go by the files' names in their repositories. Otherwise no name is told.
+        follows_slices: have Python's slices written so that data flow goes through them.
 
     Raises:
         NoAnswerError: nothing usable came back, or the engine cannot read a rule.
@@ -80,16 +91,30 @@ def apply_rules(
     too_long = [file for file in files["file"] if (folder / FILES / file).stat().st_size > _MAX_BYTES]
     asked = files.filter(~pl.col("file").is_in(too_long))
     place = pl.col("path") if tells_paths else pl.lit(f"{FILES}/") + pl.col("file")
-    asked = asked.with_columns(place=pl.lit("/") + place)
+    asked = asked.with_columns(place=pl.lit("/") + place, read=pl.lit(f"{FILES}/") + pl.col("file"))
+    if follows_slices:
+        asked = asked.with_columns(read=pl.Series(_followed(asked, folder), dtype=pl.String))
     answer: dict[str, list[Any]] = {"results": [], "errors": [], "scanned": []}
     for only_where in sorted({rule.only_where or "" for rule in rules.values()}):
         some = [rule for rule in rules.values() if (rule.only_where or "") == only_where]
-        for key, items in _ask_engine(some, _mentioning(only_where, asked, folder), folder, limits).items():
-            answer[key] += items
+        mentioning = _mentioning(only_where, asked, folder)
+        if not mentioning.is_empty():
+            for key, items in _ask_engine(some, mentioning, folder, limits).items():
+                answer[key] += items
     findings, doubts = _findings(answer, rules)
     unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
     lost = _lost(answer, asked["file"].to_list(), rules)
     return findings, unread, _doubts(batch, doubts) | _unread(batch, lost)
+
+
+def check_rules(rules: Mapping[str, Rule], folder: Path, limits: Limits) -> None:
+    """Have the engine read rules, and no files.
+
+    Raises:
+        NoAnswerError: it cannot read one of them.
+    """
+    no_files = pl.DataFrame(schema={"file": pl.String, "place": pl.String, "language": pl.String})
+    _lost(_ask_engine(rules.values(), no_files, folder, limits), [], rules)
 
 
 def engine_version(*rules: object) -> str:
@@ -103,7 +128,7 @@ def engine_version(*rules: object) -> str:
     except PackageNotFoundError as error:
         raise MemberMissingError("semgrep is not installed") from error
     _engine()
-    return version_of("semgrep", tool, *rules, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
+    return version_of("semgrep", tool, *rules, SLICES_VERSION, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
 
 
 def _engine() -> str:
@@ -112,6 +137,19 @@ def _engine() -> str:
     if engine is None or not engine.is_file():
         raise MemberMissingError("semgrep is not installed, or without its engine")
     return str(engine)
+
+
+def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
+    """Where each file is to be read: Python with slices in another folder, for other members read the first."""
+    (folder / _FOLLOWED).mkdir(exist_ok=True)
+    places = []
+    for file, language, place in files.select("file", "language", "read").iter_rows():
+        source = (folder / FILES / file).read_bytes() if language == "python" else b""
+        followed = without_slices(source)
+        if followed != source:
+            (folder / _FOLLOWED / file).write_bytes(followed)
+        places.append(place if followed == source else f"{_FOLLOWED}/{file}")
+    return places
 
 
 def _mentioning(only_where: str, files: pl.DataFrame, folder: Path) -> pl.DataFrame:
@@ -123,12 +161,10 @@ def _mentioning(only_where: str, files: pl.DataFrame, folder: Path) -> pl.DataFr
 
 
 def _ask_engine(rules: Iterable[Rule], files: pl.DataFrame, folder: Path, limits: Limits) -> dict[str, list[Any]]:
-    if files.is_empty():
-        return {}
     (folder / _RULES).write_text(json.dumps({"rules": [rule.semgrep for rule in rules]}), encoding="utf-8")
     targets = [
-        ["CodeTarget", {"path": {"fpath": f"{FILES}/{file}", "ppath": place}, "analyzer": of, "products": ["sast"]}]
-        for file, place, of in files.select("file", "place", "language").iter_rows()
+        ["CodeTarget", {"path": {"fpath": read, "ppath": place}, "analyzer": of, "products": ["sast"]}]
+        for read, place, of in files.select("read", "place", "language").iter_rows()
     ]
     (folder / _TARGETS).write_text(json.dumps(["Targets", targets]), encoding="utf-8")
     rule_timeout_s = min(_RULE_TIMEOUT_S, limits.timeout_s / 4)
