@@ -1,1 +1,3 @@
-"""The quorum: who votes (`members`), on what (`votes`), and what it comes to (`rule`, `verdicts`)."""
+"""The quorum: who votes (`members`), on which texts (`scope`, `given`), how they are asked (`poll`, `ask`), and what it
+comes to (`verdicts`, kept by `sitting`).
+"""
