@@ -10,15 +10,20 @@ import polars as pl
 import pytest
 
 from stemma.config import Settings
+from stemma.judge_settings import JudgeSettings
 from stemma.quorum.calibration import packaged
 from stemma.quorum.evidence import SEATED_VOTES
 from stemma.quorum.labels import record_review
 from stemma.quorum.members.base import Member
 from stemma.quorum.rule import RULE
+from stemma.quorum.sitting import update_verdicts
 from stemma.quorum.thresholds import Thresholds
 from stemma.quorum.verdicts import decide
+from stemma.quorum.votes import update_votes
 from stemma.store.postgres import Database
+from tests.misbehaving import serving
 from tests.quorum.conftest import Ingest, Stub, function
+from tests.quorum.judge_answers import honest
 from tests.quorum.test_sitting import Shape, Sound, known, quorum, sit
 
 __all__ = ["known"]
@@ -138,3 +143,24 @@ def test_judges_that_all_pass_lift_no_veto_and_no_doubt() -> None:
 
 def test_a_judge_that_fails_forbids_nothing_by_itself() -> None:
     assert outcome(SAFE, SHAPE, SOUND, ("judge:0", "judges", "fail", "high")) in ("accept", "needs_review")
+
+
+def test_a_configured_judge_votes_on_what_the_quorum_left_open_once_and_the_budget_knows(
+    database: Database, settings: Settings, ingest: Ingest
+) -> None:
+    ingest({"a.py": "import os\n" + function("first")})
+    with serving(honest) as endpoint:
+        judge = JudgeSettings(name="one", base_url=endpoint.url, model="tiny", input_price=1, output_price=1)
+        configured = settings.model_copy(update={"judges": (judge,)})
+        members = quorum("fail")
+        for _ in range(2):
+            update_votes(database, configured, members)
+            update_verdicts(database, configured, members)
+    assert len(endpoint.asked) == 1
+    vote = database.read("SELECT vote, cost, seconds FROM stemma.votes WHERE member = 'judge:one'").row(0, named=True)
+    assert (vote["vote"], vote["cost"]) == ("pass", pytest.approx(0.0012))
+    assert vote["seconds"] > 0
+    found = latest(database)
+    assert (found["n_families"], found["changed"]) == (4, "Still needs_review: judge:one tiny now passes it.")
+    (row,) = database.read("SELECT judge, exact_hash, cost FROM stemma.judge_requests").rows()
+    assert row == ("one", found["exact_hash"], pytest.approx(0.0012))

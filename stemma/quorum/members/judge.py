@@ -79,7 +79,7 @@ class Judge:
         self._space = f"{self.name} {settings.model}@{self._endpoint.base}"
 
     def version(self) -> str:
-        return version_of(self._settings.model, "", PROMPT, self._endpoint.keyed)
+        return version_of(self.name, self._settings.model, PROMPT, self._endpoint.keyed)
 
     def judge(self, batch: pl.DataFrame, folder: Path, limits: Limits) -> pl.DataFrame:
         deadline = time.monotonic() + limits.timeout_s
