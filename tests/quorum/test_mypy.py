@@ -75,13 +75,27 @@ def test_what_a_union_or_none_may_be_is_told_and_not_held_against_it(ask: Ask) -
     }
 
 
+def test_an_attribute_that_only_another_platform_or_a_mixin_has_is_not_held_against_it(ask: Ask) -> None:
+    code = (
+        "import os\n\n\nclass Mixin:\n    pass\n\n\n"
+        "def f(path: str) -> bool:\n    return bool(os.stat(path).st_file_attributes)\n\n\n"
+        "def g(mixed: Mixin) -> bool:\n    return bool(mixed[0])\n"
+    )
+    found = ask({"a.py": code})
+    assert [(found[name].vote, found[name].rules) for name in "fg"] == [("pass", ["attr-defined"]), ("pass", ["index"])]
+
+
 def test_a_plea_for_silence_is_neither_heard_nor_held_against_it(ask: Ask) -> None:
     plain = "def f(n: int) -> str:\n    return n.upper()\n"
     excused = plain.replace("def f", "def g").replace("upper()\n", "upper()  # type: ignore[attr-defined]\n")
-    found = ask({"a.py": f"# mypy: ignore-errors\n{plain}", "b.py": excused})
+    other = excused.replace("def g", "def h").replace(
+        "# type: ignore[attr-defined]", "# ty: ignore[unresolved-attribute]"
+    )
+    found = ask({"a.py": f"# mypy: ignore-errors\n{plain}", "b.py": excused, "c.py": other})
     assert found["f"].vote == "fail"
     assert (found["g"].vote, found["g"].reason) == ("abstain", "cannot vouch: it silences a type error itself")
     assert [finding["severity"] for finding in found["g"].findings] == ["low"]
+    assert found["h"] == found["g"]
 
 
 def test_a_file_that_does_not_parse_silences_only_its_own_texts(ask: Ask) -> None:

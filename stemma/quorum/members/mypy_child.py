@@ -32,7 +32,7 @@ _PACKAGE = "stemma_judged." * _DEPTH
 
 # The judged code's own pleas are not heard, but remembered: an error in such a line is neither told as a failure nor
 # passed over. The text keeps its lines and columns.
-_PLEA = re.compile(r"#([ \t]*)(type:[ \t]*ignore|mypy:)")
+_PLEA = re.compile(r"#[ \t]*(?:type:[ \t]*ignore|mypy:|(?:ty|pyright|pytype|pyre)[:-][ \t]*(?:ignore|disable|fixme))")
 _ERROR = re.compile(r"(?P<file>[^:\s]+\.py):(?P<line>\d+): error: (?P<message>.*?)(?:  \[(?P<code>[a-z0-9-]+)\])?$")
 _NOTE = re.compile(r"[^:\s]+\.py:\d+: note: (?P<message>(?:Left|Right|Both left and right) operands? .*)$")
 _MODULE = re.compile(re.escape(_PACKAGE) + r"m_\w+\.?")
