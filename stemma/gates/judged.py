@@ -7,20 +7,21 @@ texts that one of them fails. A text on which none could say anything counts nei
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from stemma.gates.answers import SEVERITIES, Answer, Asked, CannotTellError, Finding, counted, threshold_of
 from stemma.gates.known import about, settings_of
-from stemma.gates.outside import gravest, outside_definitions
 from stemma.git.worktree import read_file
 from stemma.ids import content_id
 from stemma.match.clones import is_test_path
 from stemma.progress import phase
 from stemma.quorum.ask import NO_ANSWER
-from stemma.quorum.given import Polled, poll_given
 from stemma.quorum.members import open_members
-from stemma.quorum.verdicts import NOT_APPLICABLE
+
+if TYPE_CHECKING:  # a gate without members needs none of what they need, and has nothing to judge at once
+    from stemma.quorum.given import Polled
 
 BATCH_BYTES = 32 << 20
 """Of source that is judged at once: it and what is said of it are held in memory."""
@@ -46,6 +47,9 @@ class JudgedGate:
         members = [member for member in open_members(asked.settings) if member.family in self._families]
         if not members:
             return Answer(None, f"The quorum has no member for {self.name} under these settings.")
+        from stemma.gates.outside import outside_definitions
+        from stemma.quorum.given import poll_given
+
         files, n_too_large = _files(asked)
         parts = []
         n_unread = n_too_large
@@ -59,6 +63,8 @@ class JudgedGate:
         return self._answer(said, asked, n_unread)
 
     def _answer(self, said: pl.DataFrame, asked: Asked, n_unread: int) -> Answer:
+        from stemma.quorum.verdicts import NOT_APPLICABLE
+
         texts = said.group_by(*_TEXT).agg(
             is_judged=(pl.col("vote") != "abstain").any(),
             is_failed=(pl.col("vote") == "fail").any(),
@@ -92,7 +98,7 @@ class JudgedGate:
         found = (
             said.filter(pl.col("vote") == "fail")
             .with_columns(pl.col("findings").str.json_decode(_FINDINGS))
-            .with_columns(findings=gravest())
+            .with_columns(findings=_gravest())
             .explode("findings")
             .unnest("findings")
             .with_columns(
@@ -108,7 +114,7 @@ class JudgedGate:
         )
         for row in found.iter_rows(named=True):
             key = content_id(row["rule"], row["exact_hash"], str(row["line_in_text"]), row["message"])
-            rule = row["rule"].replace(" ", "-")
+            rule = row["rule"].replace(" ", "-").replace(f"{self.name}/{self.name}/", f"{self.name}/")
             yield Finding(rule, row["severity"], row["path"], row["line"], row["message"], key)
 
 
@@ -161,6 +167,13 @@ def _touched(said: pl.DataFrame, new_lines: pl.DataFrame) -> pl.DataFrame:
     texts = said.select(*_TEXT, "end_line").unique().join(new, on="path")
     held = texts.filter(pl.col("first") <= pl.col("end_line"), pl.col("last") >= pl.col("start_line"))
     return said.join(held.select(_TEXT).unique(), on=_TEXT, how="semi")
+
+
+def _gravest() -> pl.Expr:
+    """`findings` without the low ones, where there are others: these a member remarks on and holds against nobody."""
+    severity = pl.element().struct.field("severity")
+    grave = pl.col("findings").list.eval(pl.element().filter(severity != "low"))
+    return pl.when(grave.list.len() > 0).then(grave).otherwise("findings")
 
 
 def _silences(said: pl.DataFrame) -> str:

@@ -42,13 +42,6 @@ def outside_definitions(said: pl.DataFrame, new_lines: pl.DataFrame | None) -> p
     return pl.concat([said.filter(~is_failed_file), judged])
 
 
-def gravest() -> pl.Expr:
-    """`findings` without the low ones, where there are others: these a member remarks on and holds against nobody."""
-    severity = pl.element().struct.field("severity")
-    grave = pl.col("findings").list.eval(pl.element().filter(severity != "low"))
-    return pl.when(grave.list.len() > 0).then(grave).otherwise("findings")
-
-
 def _kept(row: Mapping[str, Any], inside: _Ranges, new: _Ranges | None, *, is_explained: bool) -> list[dict[str, Any]]:
     """The findings for which a file fails; `is_explained` where a definition in it fails by the same member."""
     findings = json.loads(row["findings"])

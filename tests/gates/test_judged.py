@@ -217,8 +217,8 @@ def test_compliance_is_with_the_organisations_own_rules(checkout: GitRepository,
     pack.write_text(PACK)
     (result,) = run_gates(ask(packs=(pack,)), ["compliance"]).results
     assert (result.status, result.score) == ("failed", 66.67)
-    assert [(finding.path, finding.line, finding.message) for finding in result.findings] == [
-        ("pkg/maths.py", 12, "Use the logger.")
+    assert [(finding.rule, finding.path, finding.line, finding.message) for finding in result.findings] == [
+        ("compliance/no-print", "pkg/maths.py", 12, "Use the logger.")
     ]
 
 
