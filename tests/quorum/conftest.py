@@ -13,7 +13,7 @@ import pytest
 
 from stemma.config import Settings
 from stemma.embed.patterns import refresh_patterns
-from stemma.quorum.members.base import VOTES, Member
+from stemma.quorum.members.base import VOTES, Family, Member
 from stemma.quorum.process import Limits, run_bounded
 from stemma.store.postgres import Database
 from tests.ingested import bring_up
@@ -78,7 +78,7 @@ class Stub:
     """
 
     name = "stub"
-    family = "security"
+    family: Family = "security"
     languages = frozenset({"python"})
     is_lasting = True
 
