@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from stemma.quorum.members.bandit import Bandit
 from stemma.quorum.members.doubts import names_in, read_doubts
 from stemma.quorum.members.packs import Packs
+from tests.quorum.conftest import Judge
 
 ALIASES = [
-    ("javascript", "const cp = require('child_process');\nconst f = cp.exec;\nconst g = f;\nfunction a(c) { return g(c); }"),
+    ("javascript", "const cp = require('child_process');\nlet f = cp.exec;\nlet g = f;\nfunction a(c) { return g(c) }"),
     ("javascript", "const name = ['child', 'process'].join('_');\nfunction a(c) { return require(name).exec(c); }"),
     ("javascript", "import { exec as run } from 'node:child_process';\nexport async function a(c) { return run(c); }"),
     ("typescript", "const how: string = 'md5';\nfunction a(c: string) { return digest(how, c); }"),
     ("typescript", "function a(c: string) { return window[c](1); }"),
     ("java", "class A { final Runtime r = Runtime.getRuntime(); Object a(String c) { return start(r, c); } }"),
     ("java", "class A { Object a(String c) throws Exception { return Class.forName(c).getMethod(c).invoke(null); } }"),
-    ("go", 'package p\nimport run "os/exec"\nvar start = run.Command\nfunc a(c string) error { return start(c).Run() }\n'),
+    ("go", 'package p\nimport run "os/exec"\nvar start = run.Command\nfunc a(c string) any { return start(c) }\n'),
     ("go", 'package p\nimport . "os/exec"\nfunc a(c string) error { return Command(c).Run() }\n'),
     ("go", 'package p\nimport (h "crypto/md5")\nvar mix = h.New\nfunc a() any { return mix() }\n'),
 ]  # fmt: skip
@@ -32,19 +32,19 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize(("language", "code"), ALIASES)
-def test_an_alias_or_a_computed_name_is_not_vouched_for(judge: Callable, language: str, code: str) -> None:
+def test_an_alias_or_a_computed_name_is_not_vouched_for(judge: Judge, language: str, code: str) -> None:
     name = {"java": "A.a"}.get(language, "a")
     vote, reason, _ = judge(Packs("security"), code, language, name)
     assert (vote, (reason or "").partition(":")[0]) == ("abstain", "cannot vouch")
 
 
 @pytest.mark.parametrize(("language", "code"), HARMLESS)
-def test_code_beside_an_alias_is_vouched_for(judge: Callable, language: str, code: str) -> None:
+def test_code_beside_an_alias_is_vouched_for(judge: Judge, language: str, code: str) -> None:
     vote, _, _ = judge(Packs("security"), code, language, "A.a" if language == "java" else "a")
     assert vote == "pass"
 
 
-def test_bandit_shares_the_doubts_about_python(judge: Callable) -> None:
+def test_bandit_shares_the_doubts_about_python(judge: Judge) -> None:
     code = "import yaml as notation\ntake = notation.load\n\ndef read(text):\n    return take(text)\n"
     assert judge(Bandit(), code, "python", "read").vote == "abstain"
 
@@ -55,7 +55,7 @@ def test_what_a_call_returned_is_no_alias() -> None:
     assert {"cp", "again"} <= powers and "child" not in powers
 
 
-def test_a_finding_outweighs_a_doubt(judge: Callable) -> None:
+def test_a_finding_outweighs_a_doubt(judge: Judge) -> None:
     code = "const { exec } = require('child_process');\nfunction a(n) { exec('ls ' + n); }"
     vote, _, findings = judge(Packs("security"), code, "javascript", "a")
     assert vote == "fail" and findings[0]["severity"] == "high"

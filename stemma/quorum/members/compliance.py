@@ -19,8 +19,8 @@ import yaml  # type: ignore[import-untyped]
 from stemma.errors import ConfigError
 from stemma.ids import content_id
 from stemma.languages import LANGUAGES
-from stemma.quorum.members.base import BATCH, Family, MemberMissingError, Severity, votes_from
-from stemma.quorum.members.packs import apply_rules, engine_version
+from stemma.quorum.members.base import Family, MemberMissingError, Severity, votes_from
+from stemma.quorum.members.packs import apply_rules, check_rules, engine_version
 from stemma.quorum.packs import Rule
 from stemma.quorum.process import Limits, NoAnswerError
 
@@ -130,7 +130,8 @@ def _rules(file: Path) -> list[Rule]:
 def _rule(file: Path, number: int, stated: Any) -> Rule:
     if not isinstance(stated, dict) or not isinstance(stated.get("id"), str):
         raise _unusable(file, f"its rule number {number} has no 'id'", "Give it one")
-    name, metadata = stated["id"], stated.get("metadata") or {}
+    name, metadata = stated["id"], stated.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
     languages = _languages(file, name, stated.get("languages"))
     said = str(stated.get("severity", "WARNING")).upper()
     severity = metadata.get("severity", _SEVERITIES.get(said))
@@ -151,7 +152,8 @@ def _rule(file: Path, number: int, stated: Any) -> Rule:
 
 
 def _languages(file: Path, name: str, stated: Any) -> list[str]:
-    known = [_OTHER_NAMES.get(str(each).lower(), str(each).lower()) for each in stated or ()]
+    named = [str(each).lower() for each in stated] if isinstance(stated, list) else []
+    known = [_OTHER_NAMES.get(each, each) for each in named]
     unknown = [each for each in known if each not in LANGUAGES]
     if not known or unknown:
         problem = f"names the language {unknown[0]!r}" if unknown else "names no 'languages'"
@@ -163,7 +165,7 @@ def _trouble(rules: Mapping[str, Rule]) -> str | None:
     """Why Semgrep cannot use rules; None if it can, or is not there to be asked, which the vote then says."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            apply_rules(rules, BATCH.to_frame(), Path(folder), _READ_WITHIN)
+            check_rules(rules, Path(folder), _READ_WITHIN)
         except MemberMissingError:
             return None
         except NoAnswerError as error:
