@@ -39,13 +39,13 @@ def labels_of(found: Sequence[Case]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LABELLED, orient="row")
 
 
-def out_of_fold(votes: pl.DataFrame, labelled: pl.DataFrame, folds: np.ndarray, by: str) -> pl.DataFrame:
+def out_of_fold(votes: pl.DataFrame, labelled: pl.DataFrame, folds: np.ndarray) -> pl.DataFrame:
     """LABELLED, probability, and an outcome for each target, by calibrations that never saw the fold."""
     parts = []
     for fold in np.unique(folds):
         held = labelled.filter(pl.Series(folds == fold))
         known = labelled.filter(pl.Series(folds != fold))
-        calibration = learn(votes.join(known, on=list(TEXT), how="semi"), known, provenance={}, by=by)
+        calibration = learn(votes.join(known, on=list(TEXT), how="semi"), known, provenance={})
         parts.append(judged(votes.join(held, on=list(TEXT), how="semi"), held, calibration))
     return pl.concat(parts)
 
@@ -64,12 +64,14 @@ def judged(votes: pl.DataFrame, labelled: pl.DataFrame, calibration: Calibration
 def figures(found: pl.DataFrame) -> Row:
     """AUROC, calibration, and what was decided at each target."""
     is_fit, probability = found["is_fit"].to_numpy(), found["probability"].to_numpy()
+    # Probabilities are stated at even odds, and so they are held against the labels.
+    even, n_kinds = np.where(is_fit, 1 / max(is_fit.sum(), 1), 1 / max((~is_fit).sum(), 1)), len(np.unique(is_fit))
     row: Row = {
         "n_fit": int(is_fit.sum()),
         "n_unfit": int((~is_fit).sum()),
         "auroc": auroc(probability, is_fit),
-        "calibration_error": expected_calibration_error(probability, is_fit),
-        "log_loss": log_loss(probability, is_fit),
+        "calibration_error": expected_calibration_error(probability, is_fit, even) if n_kinds == 2 else None,
+        "log_loss": log_loss(probability, is_fit, even),
     }
     return row | {f"at_{target}": decided(found[str(target)].to_list(), is_fit) for target in TARGETS}
 
@@ -134,9 +136,9 @@ def views(labelled: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def measure(votes: pl.DataFrame, labelled: pl.DataFrame) -> dict[str, Any]:
-    by_case = out_of_fold(votes, labelled, folds_of(labelled["group"].to_list(), N_FOLDS), "source")
+    by_case = out_of_fold(votes, labelled, folds_of(labelled["group"].to_list(), N_FOLDS))
     sources = labelled["source"].rank("dense").cast(pl.Int64).to_numpy()
-    by_set = out_of_fold(votes, labelled, sources, "source")
+    by_set = out_of_fold(votes, labelled, sources)
     found: dict[str, Any] = {}
     for name, rows in views(labelled):
         keys = rows.select(*TEXT)
@@ -172,7 +174,7 @@ def provenance(folder: Path, labelled: pl.DataFrame, found: dict[str, Any], vers
             "prior": "stated at even odds of fit and unfit code",
             "acceptance": f"keeps its target where {EVEN:.0%} of code or more is fit; confidence {CONFIDENCE}",
             "rejection": f"keeps its target where {REJECT_PRIOR:.0%} of code or less is fit; confidence {CONFIDENCE}",
-            "held out": "thresholds from probabilities by calibrations that saw nothing of the set",
+            "held out": "map and thresholds from scores of cases whose pair, prompt or file was not seen",
             "sets": found,
         },
     }
@@ -209,7 +211,7 @@ def main(arguments: Sequence[str]) -> None:
     if "--write" in arguments:
         versions = dict(votes.select("member", "member_version").unique().sort("member").iter_rows())
         about = provenance(folder, labelled, found, versions)
-        write_calibration(learn(votes, labelled, provenance=about, by="source"), CALIBRATION)
+        write_calibration(learn(votes, labelled, provenance=about), CALIBRATION)
         RESULTS.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.stats import binom
 
 from stemma.config import Settings
 from stemma.errors import StemmaError
@@ -48,6 +49,7 @@ class Calibration:
         prior: share of fit code that the probabilities are stated for.
         answers: member, signal, and how many such answers it gave on unfit and on fit texts (weighted, with
             `PRIOR_ANSWERS`).
+        rules: the same by the gravest rule a vote tells, and on how many texts of either kind, unweighted.
         calibrator: from the sum over families to a probability at even odds.
         thresholds: by target error; a target between two has the stricter one's.
         provenance: on what it was learned, and how good it was found.
@@ -56,6 +58,7 @@ class Calibration:
 
     prior: float
     answers: pl.DataFrame
+    rules: pl.DataFrame
     calibrator: Calibrator
     thresholds: Mapping[float, Thresholds]
     provenance: Mapping[str, Any]
@@ -63,12 +66,35 @@ class Calibration:
 
     @cached_property
     def log_odds(self) -> pl.DataFrame:
-        """member, signal, log_odds of fit against unfit. No failing vote speaks for a text, and no pass against one."""
+        """member, signal, log_odds of fit against unfit. No failing vote speaks for a text, no clean pass against."""
+        return self._rates.select("member", "signal", log_odds=_bounded(pl.col("fit") / pl.col("unfit")))
+
+    @cached_property
+    def log_odds_of_rules(self) -> pl.DataFrame:
+        """member, signal, rule, log_odds: of a rule that fired as often as `_RULE_ANSWERS` half by what is known of it,
+        half by what is known of votes as grave of that member."""
+        totals = self.answers.group_by("member").agg(all_fit=pl.col("fit").sum(), all_unfit=pl.col("unfit").sum())
+        share = pl.col("fit_rate") / (pl.col("fit_rate") + pl.col("unfit_rate"))
+        n = (pl.col("all_fit") + pl.col("all_unfit")) / 2
+        fit = pl.col("fit") / pl.col("all_fit") * n + _RULE_ANSWERS * share
+        unfit = pl.col("unfit") / pl.col("all_unfit") * n + _RULE_ANSWERS * (1 - share)
+        return (
+            self.rules.join(self._rates.rename({"fit": "fit_rate", "unfit": "unfit_rate"}), on=["member", "signal"])
+            .join(totals, on="member")
+            .select("member", "signal", "rule", log_odds=_bounded(fit / unfit))
+        )
+
+    @property
+    def _rates(self) -> pl.DataFrame:
         rate = [pl.col(kind) / pl.col(kind).sum().over("member") for kind in ("fit", "unfit")]
-        worth = (rate[0] / rate[1]).log()
-        is_failure = pl.col("signal").str.starts_with("fail")
-        bounded = pl.when(is_failure).then(pl.min_horizontal(worth, 0.0)).otherwise(pl.max_horizontal(worth, 0.0))
-        return self.answers.select("member", "signal", log_odds=bounded)
+        return self.answers.with_columns(*rate)
+
+    def overruled(self, target: float) -> pl.DataFrame:
+        """member, rule: those that labels have shown to be wrong more often than a target allows, by a binomial test
+        at one in four. Such a rule is evidence, and no veto."""
+        failures = self.rules.filter(pl.col("signal").str.starts_with("fail"))
+        n_wrong, n = failures["n_fit"].to_numpy(), (failures["n_fit"] + failures["n_unfit"]).to_numpy()
+        return failures.filter(pl.Series(binom.sf(n_wrong - 1, n, target) < 0.25)).select("member", "rule").unique()
 
     def answers_of(self, members: list[str]) -> pl.DataFrame:
         """Schema `ANSWERS`, of each of these members; of one about whom nothing was learned, `PRIOR_ANSWERS`."""
@@ -78,7 +104,7 @@ class Calibration:
 
     def scores(self, votes: pl.DataFrame) -> pl.DataFrame:
         """TEXT, family, member, log_odds: each family's strongest word on each text (`evidence.families`)."""
-        return families(votes, self.log_odds, _UNKNOWN.log_odds.drop("member"))
+        return families(votes, self.log_odds, self.log_odds_of_rules, _UNKNOWN.log_odds.drop("member"))
 
     def probabilities(self, votes: pl.DataFrame) -> pl.DataFrame:
         """TEXT, score, probability that it is fit, of each text that any family voted on."""
@@ -128,6 +154,7 @@ def read_calibration(text: str, name: str) -> Calibration:
         found = Calibration(
             prior=float(raw["prior"]),
             answers=pl.DataFrame(rows, schema=ANSWERS, orient="row"),
+            rules=pl.DataFrame(_rule_rows(raw["rules"]), schema=RULES, orient="row"),
             calibrator=Calibrator(
                 kind=calibrator["kind"],
                 slope=float(calibrator["slope"]),
@@ -148,6 +175,14 @@ def read_calibration(text: str, name: str) -> Calibration:
     return found
 
 
+RULES = pl.Schema(
+    {
+        **dict.fromkeys(("member", "signal", "rule"), pl.String),
+        **dict.fromkeys(("unfit", "fit"), pl.Float64),
+        **dict.fromkeys(("n_unfit", "n_fit"), pl.Int64),
+    }
+)
+_RULE_ANSWERS = 15.0
 ANSWERS = pl.Schema({"member": pl.String, "signal": pl.String, "unfit": pl.Float64, "fit": pl.Float64})
 
 
@@ -160,6 +195,18 @@ def as_json(found: Calibration) -> str:
                 "prior": found.prior,
                 "signals": list(SIGNALS),
                 "answers": {str(key[0]): _by_class(rows) for key, rows in by_member.items()},
+                "rules": {
+                    str(key[0]): {
+                        f"{row['signal']}: {row['rule']}": [
+                            *(round(row[kind], 4) for kind in ("unfit", "fit")),
+                            *(row[kind] for kind in ("n_unfit", "n_fit")),
+                        ]
+                        for row in rows.sort("signal", "rule").to_dicts()
+                    }
+                    for key, rows in found.rules.sort("member")
+                    .partition_by("member", as_dict=True, maintain_order=True)
+                    .items()
+                },
                 "calibrator": {
                     "kind": found.calibrator.kind,
                     "slope": round(found.calibrator.slope, 4),
@@ -185,6 +232,14 @@ def write_calibration(found: Calibration, path: Path) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(as_json(found), encoding="utf-8")
     aside.replace(path)
+
+
+def _rule_rows(raw: Mapping[str, Mapping[str, list[float]]]) -> list[tuple[Any, ...]]:
+    return [
+        (member, *key.split(": ", 1), float(row[0]), float(row[1]), int(row[2]), int(row[3]))
+        for member, of_member in raw.items()
+        for key, row in of_member.items()
+    ]
 
 
 def _by_class(rows: pl.DataFrame) -> dict[str, list[float]]:
@@ -217,9 +272,21 @@ def _unusable(name: str, why: str) -> CalibrationError:
     )
 
 
-def bare(answers: pl.DataFrame) -> Calibration:
+def bare(answers: pl.DataFrame, rules: pl.DataFrame | None = None) -> Calibration:
     """Members' answers alone: even odds, scores taken for log odds, no thresholds."""
-    return Calibration(0.5, answers, IDENTITY, {}, {})
+    return Calibration(0.5, answers, pl.DataFrame(schema=RULES) if rules is None else rules, IDENTITY, {}, {})
+
+
+def _bounded(odds: pl.Expr) -> pl.Expr:
+    """Log odds that never turn a vote round; a pass that tells a finding may speak either way."""
+    worth, is_failure = odds.log(), pl.col("signal").str.starts_with("fail")
+    return (
+        pl.when(is_failure)
+        .then(pl.min_horizontal(worth, 0.0))
+        .when(pl.col("signal") == SIGNALS[-1])
+        .then(pl.max_horizontal(worth, 0.0))
+        .otherwise(worth)
+    )
 
 
 _UNKNOWN = bare(pl.DataFrame({"member": "", "signal": SIGNALS, **PRIOR_ANSWERS}, schema=ANSWERS, strict=False))

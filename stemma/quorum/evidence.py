@@ -1,5 +1,5 @@
 """What a text's votes say together: each vote's log odds by how often fit and unfit code got such a vote, and of each
-family only its strongest word, so that members that see with the same eyes count once.
+family only its strongest word, one against it first, so that members that see with the same eyes count once.
 
 Where the log odds come from lives in `calibration`; what they come to, in `verdicts`.
 """
@@ -55,32 +55,29 @@ def signal() -> pl.Expr:
     return pl.when(vote == "fail").then(failed).when(vote == "pass").then(passed)
 
 
-def families(votes: pl.DataFrame, log_odds: pl.DataFrame, unknown: pl.DataFrame) -> pl.DataFrame:
+def families(
+    votes: pl.DataFrame, log_odds: pl.DataFrame, of_rules: pl.DataFrame, unknown: pl.DataFrame
+) -> pl.DataFrame:
     """What each family that voted says of each text.
 
     Args:
         votes: schema `SEATED_VOTES`.
         log_odds: by member and signal, for fit against unfit.
+        of_rules: by member, signal and rule, of rules about which something was learned.
         unknown: by signal alone, of a member about whom nothing was learned.
 
     Returns:
         TEXT, family, member (whose word it is), log_odds.
     """
     return (
-        votes.select(*TEXT, "family", "member", signal=signal())
+        votes.select(*TEXT, "family", "member", "rule", signal=signal())
         .drop_nulls("signal")
         .join(log_odds, on=["member", "signal"], how="left")
+        .join(of_rules.rename({"log_odds": "of_rule"}), on=["member", "signal", "rule"], how="left")
         .join(unknown.rename({"log_odds": "default"}), on="signal", how="left")
-        .with_columns(log_odds=pl.coalesce("log_odds", "default"))
-        # Against goes before for where both are as strong, and the order of names decides the rest.
-        .sort(
-            *TEXT,
-            "family",
-            pl.col("log_odds").abs(),
-            "log_odds",
-            "member",
-            descending=[*[False] * 3, True, False, False],
-        )
+        .with_columns(log_odds=pl.coalesce("of_rule", "log_odds", "default"))
+        # A word against goes before any for it, the strongest first; the order of names decides the rest.
+        .sort(*TEXT, "family", pl.col("log_odds") >= 0, -pl.col("log_odds").abs(), "member")
         .unique([*TEXT, "family"], keep="first", maintain_order=True)
         .select(*TEXT, "family", "member", "log_odds")
     )

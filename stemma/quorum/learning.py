@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.quorum.calibration import ANSWERS, Calibration, bare
-from stemma.quorum.calibrators import at_prior, fit_calibrator, folds_of
+from stemma.quorum.calibration import ANSWERS, RULES, Calibration, bare
+from stemma.quorum.calibrators import Calibrator, at_prior, fit_calibrator, folds_of
 from stemma.quorum.dawid_skene import answers_of, estimate
-from stemma.quorum.evidence import SIGNALS, TEXT, matrix
+from stemma.quorum.evidence import SIGNALS, TEXT, matrix, signal
 from stemma.quorum.thresholds import thresholds_for
 
 # One row per labelled text. Texts of one `group` (a pair, a case) are never split; of each `source` the fit and the
@@ -60,11 +60,12 @@ def learn(
     weights = _weights(labelled)
     folds = _folds(labelled, by)
     held_out = _held_out(signals, votes, labelled, folds, before)
-    calibrator = fit_calibrator(held_out, is_fit, weights, folds)
+    calibrator = _map(held_out, is_fit, weights, folds)
     stated = at_prior(cross_fitted(held_out, is_fit, weights, folds), prior)
     found = Calibration(
         prior=prior,
         answers=_merged(_answers(signals, is_fit, weights, before), base),
+        rules=_rules(votes, labelled, weights),
         calibrator=calibrator,
         thresholds={
             target: thresholds_for(
@@ -102,7 +103,7 @@ def cross_fitted(
     stated = np.full(len(scores), EVEN)
     for fold in np.unique(folds):
         held = folds == fold
-        stated[held] = fit_calibrator(scores[~held], is_fit[~held], weights[~held], folds[~held]).apply(scores[held])
+        stated[held] = _map(scores[~held], is_fit[~held], weights[~held], folds[~held]).apply(scores[held])
     return stated
 
 
@@ -112,6 +113,13 @@ def independent(votes: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
     marked = votes.join(by_outcome, on=list(TEXT), how="left")
     is_circular = pl.col("is_by_outcome").fill_null(False) & (pl.col("family") == "history")
     return marked.filter(~is_circular).drop("is_by_outcome")
+
+
+def _map(
+    scores: NDArray[np.float64], is_fit: NDArray[np.bool_], weights: NDArray[np.float64], folds: NDArray[np.int64]
+) -> Calibrator:
+    counts = weights > 0
+    return fit_calibrator(scores[counts], is_fit[counts], weights[counts], folds[counts])
 
 
 def _held_out(
@@ -126,7 +134,10 @@ def _held_out(
     scores = np.zeros(len(labelled))
     for fold in np.unique(folds):
         held = folds == fold
-        known = bare(_answers(signals[~held], is_fit[~held], weights[~held], before))
+        seen = labelled.filter(pl.Series(~held))
+        known = bare(
+            _answers(signals[~held], is_fit[~held], weights[~held], before), _rules(votes, seen, weights[~held])
+        )
         texts = labelled.filter(pl.Series(held))
         found = known.probabilities(votes.join(texts, on=list(TEXT), how="semi"))
         joined = texts.join(found, on=list(TEXT), how="left", maintain_order="left")
@@ -165,17 +176,37 @@ def _answers(
     )
 
 
+def _rules(votes: pl.DataFrame, labelled: pl.DataFrame, weights: NDArray[np.float64]) -> pl.DataFrame:
+    """How often each rule was the gravest that a vote told, on unfit and fit texts (schema `RULES`)."""
+    weight, is_fit = pl.col("weight"), pl.col("is_fit")
+    return (
+        votes.filter((pl.col("vote") != "abstain") & pl.col("rule").is_not_null())
+        .with_columns(signal=signal())
+        .join(labelled.select(*TEXT, "is_fit", weight=pl.Series(weights)), on=list(TEXT))
+        .group_by("member", "signal", "rule")
+        .agg(
+            unfit=weight.filter(~is_fit).sum(),
+            fit=weight.filter(is_fit).sum(),
+            n_unfit=(~is_fit).sum().cast(pl.Int64),
+            n_fit=is_fit.sum().cast(pl.Int64),
+        )
+        .sort("member", "signal", "rule")
+        .select(pl.col(name).cast(kind) for name, kind in RULES.items())
+    )
+
+
 def _merged(learned: pl.DataFrame, base: pl.DataFrame | None) -> pl.DataFrame:
     """With members that only the base knows."""
     return learned if base is None else pl.concat([learned, base.join(learned, on="member", how="anti")])
 
 
 def _weights(labelled: pl.DataFrame) -> NDArray[np.float64]:
-    """Equal sums for the sources of a class, and for the classes, which makes the odds even."""
-    n_sources = pl.col("source").n_unique()
-    share = 1 / pl.len().over("source", "is_fit") / n_sources.over("is_fit")
-    weights: NDArray[np.float64] = labelled.select(share * n_sources * _SOURCE_WEIGHT).to_series().to_numpy()
-    return weights
+    """Equal sums for the sources of a class, and for the classes, which makes the odds even. A source of one class
+    weighs nothing: what sets it apart may be its style; it is there to hold thresholds against."""
+    both = pl.col("is_fit").n_unique().over("source") == 2
+    share = pl.when(both).then(_SOURCE_WEIGHT / pl.len().over("source", "is_fit")).otherwise(0.0)
+    weights: NDArray[np.float64] = labelled.select(share).to_series().to_numpy()
+    return weights if weights.any() else np.ones(len(labelled))
 
 
 def _folds(labelled: pl.DataFrame, by: str) -> NDArray[np.int64]:

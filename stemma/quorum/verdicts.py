@@ -51,15 +51,15 @@ def decide(
     decide_at = calibration.thresholds_at(rule.target_error)
     surely_at = calibration.thresholds_at(min(rule.target_error, AUTO_APPLY_TARGET)).accept_at
     judged = (
-        texts.join(_tallies(votes, rule), on=list(TEXT), how="left")
+        texts.join(_tallies(votes, rule, calibration), on=list(TEXT), how="left")
         .join(_sides(votes, calibration), on=list(TEXT), how="left")
         .join(calibration.probabilities(votes).select(*TEXT, "probability"), on=list(TEXT), how="left")
         .with_columns(
-            pl.col("n_pass", "n_fail", "n_abstain", "n_families").fill_null(0),
+            pl.col("n_pass", "n_fail", "n_abstain", "n_families", "n_quorum").fill_null(0),
             pl.col("is_vetoed", "is_doubted").fill_null(False),
             pl.col("lacking").fill_null(_listed(rule)),
         )
-        .with_columns(has_quorum=(pl.col("n_families") >= rule.min_families) & (pl.col("lacking") == ""))
+        .with_columns(has_quorum=(pl.col("n_quorum") >= rule.min_families) & (pl.col("lacking") == ""))
         .with_columns(probability=pl.when("has_quorum").then("probability"))
         .with_columns(outcome=_outcome(decide_at))
     )
@@ -72,11 +72,13 @@ def _listed(rule: Rule) -> str:
     return ", ".join(rule.needed_families)
 
 
-def _tallies(votes: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+def _tallies(votes: pl.DataFrame, rule: Rule, calibration: Calibration) -> pl.DataFrame:
     """Counts, vetoes and what is missing, by text."""
     seat = pl.concat_str("member", "severity", separator="\n"), pl.concat_str("family", "severity", separator="\n")
     vetoes = [f"{who}\n{severity}" for who, severity in rule.vetoes]
-    veto = _FAILS & pl.any_horizontal(column.is_in(vetoes) for column in seat).fill_null(False)
+    overruled = calibration.overruled(rule.target_error).with_columns(is_overruled=pl.lit(True))
+    is_grave = _FAILS & pl.any_horizontal(column.is_in(vetoes) for column in seat).fill_null(False)
+    veto = is_grave & pl.col("is_overruled").is_null()
     needed = pl.col("family").is_in(rule.needed_families)
     # A member that reads the text's language and yet said nothing of its safety is not a clean bill.
     silenced = ~_CAST & ~pl.col("reason").fill_null("").str.starts_with(NOT_APPLICABLE)
@@ -85,15 +87,17 @@ def _tallies(votes: pl.DataFrame, rule: Rule) -> pl.DataFrame:
         for family in rule.needed_families
     ]
     return (
-        votes.sort(*TEXT, "member")
+        votes.join(overruled, on=["member", "rule"], how="left")
+        .sort(*TEXT, "member")
         .group_by(*TEXT, maintain_order=True)
         .agg(
             n_pass=(pl.col("vote") == "pass").sum(),
             n_fail=_FAILS.sum(),
             n_abstain=(~_CAST).sum(),
             n_families=pl.col("family").filter(_CAST).n_unique(),
+            n_quorum=pl.col("family").filter(_CAST & ~pl.col("family").is_in(rule.companion_families)).n_unique(),
             is_vetoed=veto.any(),
-            is_doubted=(needed & (_FAILS | silenced)).any(),
+            is_doubted=((needed & (_FAILS | silenced)) | is_grave).any(),
             lacking=pl.concat_str(*lacking, pl.lit(""), separator=" "),
             told=_told().filter(_FAILS).str.join("; "),
             veto=_told().filter(veto).first(),
@@ -158,7 +162,7 @@ def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
     told = pl.when(pl.col("n_fail") > 0).then(pl.format("; {}", "told")).otherwise(pl.lit(""))
     odds = pl.format("it is fit with a probability of {}", pl.col("probability").round(3))
     tally = pl.format("{} of {} votes cast pass", "n_pass", cast)
-    few = pl.format("Too few votes: {} of the {} families a verdict needs.", "n_families", pl.lit(rule.min_families))
+    few = pl.format("Too few votes: {} of the {} families a verdict needs.", "n_quorum", pl.lit(rule.min_families))
     absent = pl.when(pl.col("absent").fill_null("") == "").then(pl.lit("no such member")).otherwise("absent")
     doubted = pl.when(pl.col("silent") != "").then(pl.format("; {}", "silent")).otherwise(pl.lit(""))
     return (
@@ -168,7 +172,7 @@ def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
         .then(pl.lit("Nobody voted on it."))
         .when(pl.col("lacking") != "")
         .then(pl.format("Nobody judged its {} ({}).", "lacking", absent))
-        .when(pl.col("n_families") < rule.min_families)
+        .when(pl.col("n_quorum") < rule.min_families)
         .then(few)
         .when(pl.col("outcome") == "needs_review")
         .then(pl.format("Open: {}, {}, {}{}{}.", tally, odds, pl.lit(_between(rule, at)), told, doubted))

@@ -167,10 +167,10 @@ def test_members_of_one_family_count_once() -> None:
     assert found.probabilities(one)["score"].to_list() == found.probabilities(both)["score"].to_list()
 
 
-def test_of_two_that_differ_in_one_family_the_stronger_word_counts() -> None:
+def test_of_two_that_differ_in_one_family_the_word_against_it_counts() -> None:
     found = learn(*planted(), provenance={})
     split = votes_of([("x", "sharp", "security", "pass"), ("x", "echo", "security", "fail")])
-    assert found.scores(split)["member"].to_list() == ["sharp"]
+    assert found.scores(split)["member"].to_list() == ["echo"]
 
 
 def test_an_abstention_says_nothing() -> None:

@@ -54,6 +54,7 @@ def known(settings: Settings) -> None:
             schema=packaged().answers.schema,
             orient="row",
         ),
+        rules=packaged().rules.clear(),
         calibrator=Calibrator("platt"),
         thresholds={0.01: Thresholds(None, None), 0.05: Thresholds(0.95, 0.001)},
     )

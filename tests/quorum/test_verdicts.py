@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import polars as pl
@@ -9,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemma.quorum.calibration import ANSWERS, Calibration
-from stemma.quorum.calibrators import IDENTITY
+from stemma.quorum.calibration import ANSWERS, RULES, Calibration, bare
 from stemma.quorum.evidence import SEATED_VOTES, SIGNALS
 from stemma.quorum.rule import Rule
 from stemma.quorum.thresholds import Thresholds
@@ -36,7 +36,7 @@ def known(
     fit = [odds / sum(ODDS) * 5 for odds in ODDS]
     rows = [(member, *row) for member in members for row in zip(SIGNALS, unfit, fit, strict=True)]
     limits = {0.01: Thresholds(0.99, 0.001), 0.05: Thresholds(0.95, 0.02)} if thresholds is None else thresholds
-    return Calibration(prior, pl.DataFrame(rows, schema=ANSWERS, orient="row"), IDENTITY, limits, {})
+    return replace(bare(pl.DataFrame(rows, schema=ANSWERS, orient="row")), prior=prior, thresholds=limits)
 
 
 PASS, FAIL_MEDIUM = log(3 / sum(ODDS) * 5), log(0.05 / sum(ODDS) * 5)
@@ -102,7 +102,7 @@ def test_between_the_thresholds_it_is_for_a_person() -> None:
 def test_a_tie_is_never_broken() -> None:
     even = known({0.05: Thresholds(0.5 + 1e-9, 0.5 - 1e-9)})
     rule = Rule(min_families=1, needed_families=())
-    nothing = Calibration(0.5, even.answers.with_columns(fit=1.0), IDENTITY, even.thresholds, {})
+    nothing = replace(even, answers=even.answers.with_columns(fit=1.0))
     assert decided(rule, nothing, ruff="pass")["probability"] == 0.5
     assert decided(rule, nothing, ruff="pass")["outcome"] == "needs_review"
 
@@ -132,6 +132,27 @@ def test_a_grave_finding_of_another_is_one_vote() -> None:
 
 def test_a_grave_finding_that_does_not_fail_vetoes_nothing() -> None:
     assert decided(**ALL | {"bandit": ("pass", "high")})["outcome"] == "accept"
+
+
+def with_rule(n_unfit: int, n_fit: int) -> Calibration:
+    row = ("bandit", "fail high", "R1", float(n_unfit), float(n_fit), n_unfit, n_fit)
+    return replace(known(), rules=pl.DataFrame([row], schema=RULES, orient="row"))
+
+
+def test_a_rule_that_labels_have_shown_to_err_too_often_vetoes_no_more_but_still_forbids_to_accept() -> None:
+    """Of 20 that it failed 3 were fit: were one in 20 wrong, so many would be in .075 of all cases; 2, in .26."""
+    said = ALL | {"bandit": ("fail", "high")}
+    assert decided(calibration=with_rule(18, 2), **said)["outcome"] == "reject"
+    assert decided(calibration=with_rule(17, 3), **said)["outcome"] == "needs_review"
+
+
+def test_what_a_failure_is_worth_is_learned_by_rule() -> None:
+    said = {"parse": "pass", "ruff": "pass", "bandit": ("fail", "medium")}
+    row = [("bandit", "fail medium", rule, *counts, 0, 0) for rule, counts in {"R1": (40.0, 0.0)}.items()]
+    sharp = replace(known(), rules=pl.DataFrame(row, schema=RULES, orient="row"))
+    blunt = replace(known(), rules=pl.DataFrame([(*row[0][:3], 20.0, 20.0, 0, 0)], schema=RULES, orient="row"))
+    stated = [decided(calibration=of, **said)["probability"] for of in (sharp, known(), blunt)]
+    assert stated == sorted(stated) and len(set(stated)) == 3
 
 
 def test_two_families_are_no_quorum() -> None:
