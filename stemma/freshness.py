@@ -19,6 +19,7 @@ from stemma.match import index
 from stemma.match.matches import matcher_version
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.members import open_members
+from stemma.quorum.members.judge import open_judges
 from stemma.quorum.poll import current_version
 from stemma.quorum.rule import Rule
 from stemma.quorum.sitting import rule_version
@@ -61,7 +62,12 @@ def current_inputs(
 
 def _quorum(db: Database, settings: Settings) -> str:
     rule = rule_version(Rule(target_error=settings.quorum_target_error), calibration_in_force(settings))
-    return content_id(rule, *(f"{member.name} {current_version(member)}" for member in open_members(settings, db)))
+    members = (*open_members(settings, db), *open_judges(settings, db))
+    return content_id(rule, *(f"{one.name} {current_version(one)}" for one in members), str(db.read(_SAID).item()))
+
+
+# What people decided; labels by outcome are a run's own work.
+_SAID = "SELECT concat(count(*), ' ', max(labelled_at)) AS said FROM stemma.labels WHERE source <> 'outcome'"
 
 
 def repository_key(name: str) -> str:

@@ -10,7 +10,9 @@ from stemma import freshness, rebuild, runs
 from stemma.config import Settings
 from stemma.git import registry
 from stemma.git.registry import Repository
+from stemma.judge_settings import JudgeSettings
 from stemma.match import index
+from stemma.quorum.labels import record_review
 from stemma.store import marts
 from stemma.store.postgres import Database
 from stemma.track import spool
@@ -54,6 +56,23 @@ def test_a_commit_an_event_and_another_limit_are_news(
     assert freshness.is_fresh(states(database, settings), before)
     repository.commit("Second", {"a.py": "x = 2\n"})
     assert not freshness.is_fresh(states(database, settings), before)
+
+
+def test_a_review_and_another_judge_are_news_and_a_label_by_outcome_is_not(
+    database: Database, settings: Settings, repository: GitRepository
+) -> None:
+    before = states(database, settings)
+    text = ("a" * 32, "b" * 32)
+    by_outcome = "INSERT INTO stemma.labels VALUES ('1', $1, $2, true, 'outcome', 'rules', NULL, now())"
+    database.execute(by_outcome, text)
+    assert freshness.is_fresh(states(database, settings), before)
+    record_review(database, text, is_fit=True, name="Ada", reason="Fine.")
+    assert not freshness.is_fresh(states(database, settings), before)
+    before = states(database, settings)
+    judge = JudgeSettings(name="one", base_url="http://127.0.0.1:9/v1", model="tiny")
+    judged = settings.model_copy(update={"judges": (judge,)})
+    assert not freshness.is_fresh(states(database, judged), before)
+    assert freshness.is_fresh(states(database, judged), states(database, judged))
 
 
 def test_lost_marts_and_lost_vectors_are_made_again(
