@@ -113,7 +113,7 @@ def check_rules(rules: Mapping[str, Rule], folder: Path, limits: Limits) -> None
     Raises:
         NoAnswerError: it cannot read one of them.
     """
-    no_files = pl.DataFrame(schema={"file": pl.String, "place": pl.String, "language": pl.String})
+    no_files = pl.DataFrame(schema=dict.fromkeys(("file", "read", "place", "language"), pl.String))
     _lost(_ask_engine(rules.values(), no_files, folder, limits), [], rules)
 
 
