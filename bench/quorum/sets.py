@@ -27,7 +27,7 @@ MODELS = ("copilot", "incoder")
 # Well-kept packages that use what SecurityEval's cases use: taken for fit code, though nobody labelled them.
 PACKAGES = {
     **{"alembic": "alembic", "click": "click", "distlib": "distlib", "filelock": "filelock", "fsspec": "fsspec"},
-    **{"git": "gitpython", "httpx": "httpx", "jinja2": "jinja2", "pandas": "pandas", "requests": "requests"},
+    **{"git": "gitpython", "httpx": "httpx", "jinja2": "jinja2", "requests": "requests"},
     **{"sqlalchemy": "sqlalchemy", "starlette": "starlette", "urllib3": "urllib3", "virtualenv": "virtualenv"},
     **{"yaml": "pyyaml"},
 }
