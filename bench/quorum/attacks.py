@@ -59,7 +59,7 @@ def judged(found: Sequence[Attack], settings: Settings) -> pl.DataFrame:
     for attack in found:
         of_file = verdicts.filter(pl.col("path") == attack.path)
         order = ("reject", "needs_review", "accept") if attack.form == "twin" else ("accept", "needs_review", "reject")
-        verdict = next((each for each in order if each in of_file["verdict"].to_list()), "none")
+        verdict = next((each for each in order if each in of_file["outcome"].to_list()), "none")
         rows.append(
             (attack.language, attack.name, attack.form, verdict, "; ".join(sorted(set(of_file["said"].drop_nulls()))))
         )
