@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import binom
+from scipy.stats import binom  # type: ignore[import-untyped]
 
 from stemma.config import Settings
 from stemma.errors import StemmaError

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit, log_expit, logit
+from scipy.optimize import isotonic_regression, minimize  # type: ignore[import-untyped]
+from scipy.special import expit, log_expit, logit  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]

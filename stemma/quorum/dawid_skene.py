@@ -151,7 +151,8 @@ def _shares(answers: Floats, n_classes: int) -> Floats:
         raise ValueError("where signals are not classes a first guess of the posteriors is needed")
     counts = answers.sum(axis=1)
     totals = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, totals, out=np.full_like(counts, 1 / n_classes), where=totals > 0)
+    shares: Floats = np.divide(counts, totals, out=np.full_like(counts, 1 / n_classes), where=totals > 0)
+    return shares
 
 
 def _informedness(found: Reliability, answers: Floats, weights: Floats) -> float:

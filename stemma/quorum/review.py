@@ -102,8 +102,9 @@ class Page:
 
 _FACTS = f"""
 WITH wanted AS (SELECT $1 AS pattern_id, $2 AS exact_hash), places AS ({_PLACES.format(texts="wanted")})
-SELECT w.pattern_id, w.exact_hash, coalesce(l.name, p.name) AS name, p.language, p.kind, coalesce(l.n_places, 0)::int AS n_places,
-    l.repositories, l.place, v.outcome, v.probability, v.decision, v.reason, v.decided_at, r.said AS reviews
+SELECT w.pattern_id, w.exact_hash, coalesce(l.name, p.name) AS name, p.language, p.kind,
+    coalesce(l.n_places, 0)::int AS n_places, l.repositories, l.place,
+    v.outcome, v.probability, v.decision, v.reason, v.decided_at, r.said AS reviews
 FROM wanted w
 JOIN stemma.patterns p USING (pattern_id)
 LEFT JOIN places l USING (pattern_id, exact_hash)

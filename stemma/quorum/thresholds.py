@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.stats import beta  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -237,7 +237,7 @@ class Trend(Part):
     points: tuple[Point, ...]
 
 
-_TIMES = {
+_TIMES: Any = {  # pydantic's own type for it cannot be named
     **dict.fromkeys(("created_at", "trends", "judged_from", "judged_until"), True),
     "quorum": {"sat_at": True, "members": {"__all__": {"seconds"}}},
     "texts": {"__all__": {"decided_at"}},
