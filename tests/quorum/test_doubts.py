@@ -28,6 +28,7 @@ HARMLESS = [
     ("javascript", "const size = sizes.exec;\nconst total = sum(2);\nfunction a(c) { return total + c; }"),
     ("java", "class A { final int r = 1; int a(int c) { return r + c; } }"),
     ("go", 'package p\nimport "os/exec"\nfunc a(c int) int { return c + 1 }\n'),
+    ("python", "from subprocess import run\n\n\ndef a(c):\n    return c + 1\n"),
 ]
 
 
