@@ -54,7 +54,7 @@ WANTED: dict[str, dict[str, str]] = {
 
 RESULTS = Path(__file__).parents[1] / "results" / "quorum_packages.json"
 LABELS = Path(__file__).with_name("rejects.csv")
-LABEL_COLUMNS = ("package", "path", "name", "line", "exact_hash", "is_right", "why")
+LABEL_COLUMNS = ("package", "path", "name", "line", "exact_hash", "outcome", "is_right", "why")
 SEED, SAMPLE = 20, 50
 CALLABLE = ("function", "method", "constructor")
 
@@ -134,9 +134,12 @@ def shares(judged: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
 
 
 def sampled(judged: pl.DataFrame, n: int) -> pl.DataFrame:
-    """Rejects to read, drawn by the hash of their text: the others stay when a rule takes one of them out."""
+    """Rejects to read, drawn by the hash of their text: the others stay when a rule takes one of them out. Where there
+    are too few, the least fit by their probability follow: what would be rejected next."""
     drawn = pl.col("exact_hash").map_elements(lambda text: content_id(str(SEED), text), pl.String)
-    return judged.filter(pl.col("outcome") == "reject").sort(drawn).head(n)
+    rejects = judged.filter(pl.col("outcome") == "reject").sort(drawn).head(n)
+    least = judged.filter((pl.col("outcome") != "reject") & pl.col("probability").is_not_null())
+    return pl.concat([rejects, least.sort("probability", drawn).head(n - len(rejects))])
 
 
 def labels() -> dict[str, tuple[bool, str]]:
@@ -160,7 +163,11 @@ def measured(folder: Path, n_sampled: int) -> tuple[dict[str, Any], pl.DataFrame
         texts.select(*TEXT, "language", "path", "qualified_name", "start_line", "end_line"), on=list(TEXT)
     )
     sample = sampled(judged, n_sampled)
-    known = [label for text in sample["exact_hash"] if (label := labels().get(text))]
+    known = labels()
+    read = {
+        outcome: [known[text] for text in texts if text in known]
+        for outcome, texts in sample.group_by("outcome").agg("exact_hash").iter_rows()
+    }
     failing = votes.filter(pl.col("vote") == "fail").group_by("member", "rule").len("n").sort("n", descending=True)
     return {
         "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -171,7 +178,10 @@ def measured(folder: Path, n_sampled: int) -> tuple[dict[str, Any], pl.DataFrame
         "needs_review": list(_reasons(judged, "needs_review")),
         "rejected_for": list(_reasons(judged, "reject")),
         "failing": failing.head(40).to_dicts(),
-        "sample": {"n": len(sample), "n_read": len(known), "n_right": sum(is_right for is_right, _ in known)},
+        "sample": {
+            outcome: {"n_read": len(labelled), "n_right": sum(is_right for is_right, _ in labelled)}
+            for outcome, labelled in sorted(read.items())
+        },
     }, sample
 
 
@@ -193,7 +203,8 @@ def main(arguments: Sequence[str]) -> None:
     writer.writerow((*LABEL_COLUMNS, "reason"))
     for row in sample.iter_rows(named=True):
         is_right, why = known.get(row["exact_hash"], ("", ""))
-        place = (_package(row["path"]), row["path"], row["qualified_name"], row["start_line"], row["exact_hash"])
+        names = ("path", "qualified_name", "start_line", "exact_hash", "outcome")
+        place = (_package(row["path"]), *(row[name] for name in names))
         writer.writerow((*place, is_right if is_right == "" else int(is_right), why, row["reason"]))
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1), file=sys.stderr)

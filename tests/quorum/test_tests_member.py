@@ -28,18 +28,24 @@ def calling(name: str, *called: str) -> str:
     return f"def {name}(items):\n    result = []\n{lines}    result.sort(key=len, reverse=True)\n    return result\n"
 
 
-def test_what_a_test_calls_passes_directly_or_by_one_step(database: Database, ingest: Ingest, tmp_path: Path) -> None:
-    source = {"a.py": "\n\n".join([calling("outer", "inner"), calling("inner", "deep"), function("deep")])}
+def test_what_a_test_calls_passes_directly_or_through_what_it_calls(
+    database: Database, ingest: Ingest, tmp_path: Path
+) -> None:
+    source = {
+        "a.py": "\n\n".join(
+            [calling("outer", "inner"), calling("inner", "deep"), calling("deep", "len"), function("lonely")]
+        )
+    }
     ingest({**source, "test_a.py": "import a\n\n\n" + calling("test_outer", "a.outer")})
     found = asked(database, source, tmp_path)
-    assert found["outer"] == found["inner"] == Judged("pass", None, [])
-    assert found["deep"].vote == "fail"
-    assert found["deep"].findings == [
+    assert found["outer"] == found["inner"] == found["deep"] == Judged("pass", None, [])
+    assert found["lonely"].vote == "fail"
+    assert found["lonely"].findings == [
         {
             "rule": "untested",
             "severity": "low",
             "line": 1,
-            "message": "no test reaches it, though tests reach 66 % of its repository",
+            "message": "no test reaches it, though tests reach 75 % of its repository",
         }
     ]
 
@@ -93,6 +99,17 @@ def test_a_name_that_many_bear_is_too_vague_to_know_which_is_meant(
     ingest({**source, "test_a.py": calling("test_run", "a.A().run")})
     found = asked(database, {"a.py": source["a.py"]}, tmp_path)
     assert found["A.run"] == Judged("abstain", "cannot know: more than 3 definitions bear its name", [])
+
+
+def test_what_nobody_calls_by_its_name_may_be_reached_without_it(
+    database: Database, ingest: Ingest, tmp_path: Path
+) -> None:
+    method = "class Bill:\n    " + function("total").replace("\n", "\n    ")
+    source = {"a.py": "\n\n".join([method, function("_kept"), calling("one", "sorted"), calling("two", "one")])}
+    ingest({**source, "test_a.py": calling("test_two", "two")})
+    found = asked(database, source, tmp_path)
+    unknown = Judged("abstain", "cannot know: it may be reached without its name being called", [])
+    assert found["Bill.total"] == found["_kept"] == found["Bill"] == unknown
 
 
 def test_its_answer_follows_the_repository(database: Database, ingest: Ingest, tmp_path: Path) -> None:

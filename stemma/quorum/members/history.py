@@ -26,8 +26,8 @@ _OLDEST_DAYS = 30
 _COMMITS_SINCE = 10
 
 # What was fixed of late will be fixed again (Kim et al. 2007, "Predicting Faults from Cached History"), and what
-# changes often breaks (Nagappan and Ball 2005). Of the 608 texts at the head of psf/requests none had three fixes or five
-# changes of its element within the year before, 2 had two fixes and 5 three or four changes: these are for the few.
+# changes often breaks (Nagappan and Ball 2005). Of the 608 texts at the head of psf/requests none had three fixes or
+# five changes of its element within the year before, 2 had two fixes and 5 three or four changes: these are rare.
 _FIXES = 3
 _FIX_WINDOW_DAYS = 365
 _CHANGES = 5

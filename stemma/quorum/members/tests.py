@@ -1,4 +1,4 @@
-"""Tests: whether a test of the same repository calls it, itself or by one step in between.
+"""Tests: whether a test of the same repository calls it, itself or through what it calls.
 
 What is a test, and what a definition calls, was read by extraction; nothing is run here. How much of a repository's
 code a test run covers is a gate's matter (`stemma.gates`).
@@ -30,10 +30,10 @@ TEST_PATH = (
     r"(^|/)(tests?|testing|testdata|__tests__|specs?|fixtures|mocks?)/|(^|/)(test_|conftest\.)|[._-](test|spec)\."
 )
 
-# One row per name of a repository's definitions at its head that a test reaches: 1 is called by a test, 2 by something
-# that a test calls and that has a name of its own. `n` definitions bear the name.
+# One row per name of a repository's definitions at its head, `n` of which bear it: whether a test reaches it, by calls
+# from name to name. A name that many bear is reached, and leads no further.
 _REACHED = f"""
-WITH definitions AS MATERIALIZED (
+WITH RECURSIVE definitions AS MATERIALIZED (
     SELECT f.repo_id, t.language, s.name, t.calls, s.is_test, s.kind = ANY(string_to_array($2, ',')) AS is_callable,
         s.is_test OR f.path ~* '{TEST_PATH}' AS is_of_tests
     FROM stemma.files f
@@ -44,24 +44,25 @@ WITH definitions AS MATERIALIZED (
 ), bearers AS MATERIALIZED (
     SELECT repo_id, language, name, count(*)::int AS n, bool_or(is_callable) AS is_callable
     FROM definitions WHERE NOT is_of_tests GROUP BY 1, 2, 3
-), tested AS MATERIALIZED (
-    SELECT DISTINCT d.repo_id, d.language, substring(call FROM '[^.:>]+$') AS name
-    FROM definitions d CROSS JOIN LATERAL unnest(d.calls) AS call WHERE d.is_test
-), once_removed AS (
-    SELECT DISTINCT d.repo_id, d.language, substring(call FROM '[^.:>]+$') AS name
-    FROM definitions d
-    JOIN tested USING (repo_id, language, name)
-    JOIN bearers b USING (repo_id, language, name)
-    CROSS JOIN LATERAL unnest(d.calls) AS call
-    WHERE NOT d.is_of_tests AND b.n <= {_MAX_BEARERS}
+), calls AS MATERIALIZED (
+    SELECT DISTINCT d.repo_id, d.language, d.is_test, d.name AS caller, substring(call FROM '[^.:>]+$') AS name
+    FROM definitions d CROSS JOIN LATERAL unnest(d.calls) AS call
+), known_calls AS MATERIALIZED (
+    SELECT c.*, b.n FROM calls c JOIN bearers b USING (repo_id, language, name)
+), reached AS (
+    SELECT repo_id, language, name, n FROM known_calls WHERE is_test
+    UNION
+    SELECT c.repo_id, c.language, c.name, c.n
+    FROM reached r
+    JOIN known_calls c ON c.repo_id = r.repo_id AND c.language = r.language AND c.caller = r.name
+    WHERE r.n <= {_MAX_BEARERS}
 ), n_tests AS (
     SELECT repo_id, language, count(*)::int AS n_tests FROM definitions WHERE is_test AND is_callable GROUP BY 1, 2
 )
 SELECT b.repo_id, b.language, b.name, b.n, b.is_callable, coalesce(c.n_tests, 0) AS n_tests,
-    CASE WHEN t.name IS NOT NULL THEN 1 WHEN o.name IS NOT NULL THEN 2 END AS steps
+    r.name IS NOT NULL AS is_reached
 FROM bearers b
-LEFT JOIN tested t USING (repo_id, language, name)
-LEFT JOIN once_removed o USING (repo_id, language, name)
+LEFT JOIN reached r USING (repo_id, language, name)
 LEFT JOIN n_tests c USING (repo_id, language)
 """
 
@@ -110,9 +111,9 @@ class Tests:
                 found = db.read(_REACHED, [EXTRACTOR_VERSION, ",".join(_CALLABLE)], _NAME)
                 callables = found.filter("is_callable")
                 repositories = callables.group_by("repo_id", "language").agg(
-                    pl.col("n_tests").first(), tested_share=pl.col("steps").is_not_null().mean()
+                    pl.col("n_tests").first(), tested_share=pl.col("is_reached").mean()
                 )
-                self._known = found.filter(pl.col("steps").is_not_null()), repositories
+                self._known = found.filter("is_reached"), repositories
             return self._known
 
 
@@ -125,7 +126,7 @@ _NAME = pl.Schema(
         "n": pl.Int32,
         "is_callable": pl.Boolean,
         "n_tests": pl.Int32,
-        "steps": pl.Int32,
+        "is_reached": pl.Boolean,
     }
 )
 
@@ -139,10 +140,14 @@ def _votes(batch: pl.DataFrame, places: pl.DataFrame, names: pl.DataFrame, repos
     here = (
         batch.select("unit", "language", "kind", "name")
         .join(places, on="unit")
-        .join(names.select("repo_id", "language", "name", "n", "steps"), on=["repo_id", "language", "name"], how="left")
+        .join(
+            names.select("repo_id", "language", "name", "n", "is_reached"),
+            on=["repo_id", "language", "name"],
+            how="left",
+        )
         .join(repositories, on=["repo_id", "language"], how="left")
     )
-    is_reached = pl.col("steps").is_not_null()
+    is_reached = pl.col("is_reached").fill_null(False)
     told = here.group_by("unit").agg(
         is_of_tests=pl.col("is_of_tests").any(),
         is_called=(is_reached & (pl.col("n") <= _MAX_BEARERS)).any(),
@@ -171,7 +176,8 @@ def _percent() -> pl.Expr:
 
 def _silence() -> pl.Expr:
     """Why tests tell nothing of a text; null where they call it, or well could and do not."""
-    is_callable = pl.col("kind").is_in(_CALLABLE)
+    # A constructor, a property, what a base class calls, what is kept to the file: none of them is called by name.
+    is_called_by_name = (pl.col("kind") == "function") & ~pl.col("name").str.starts_with("_")
     return (
         pl.when(pl.col("n_tests").is_null() | (pl.col("n_tests") == 0))
         .then(pl.lit("not applicable: its repository has no tests in its language"))
@@ -181,8 +187,8 @@ def _silence() -> pl.Expr:
         .then(None)
         .when("is_vague")
         .then(pl.lit(f"cannot know: more than {_MAX_BEARERS} definitions bear its name"))
-        .when(~is_callable)
-        .then(pl.lit("not applicable: nothing calls it by its name"))
+        .when(~is_called_by_name)
+        .then(pl.lit("cannot know: it may be reached without its name being called"))
         .when(pl.col("tested_share") < _TESTED_SHARE)
         .then(pl.lit("cannot know: tests reach less than half of its repository"))
     )
