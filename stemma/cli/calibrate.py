@@ -37,7 +37,7 @@ def calibrate(
         lines.append(f"{found.n_read:,} labels read, {found.n_new:,} of them new.")
     if found.before and found.after:
         lines.append(
-            f"Log loss: {found.before['log_loss']:.3f} before, {found.after['log_loss']:.3f} learned, held out; "
+            f"Log loss: {found.before['log_loss']:.3f} as packaged, {found.after['log_loss']:.3f} learned, held out; "
             f"calibration error {found.before['calibration_error']:.3f} and {found.after['calibration_error']:.3f}."
         )
     for line in (*lines, found.reason):

@@ -7,6 +7,7 @@ How it is learned lives in `learning`; what is done with a probability, in `verd
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -134,7 +135,7 @@ def calibration_in_force(settings: Settings) -> Calibration:
         CalibrationError: it is not complete or not sound.
     """
     own = settings.data_dir / FILE
-    return read_calibration(own.read_text("utf-8"), str(own)) if own.is_file() else packaged()
+    return read_calibration(own.read_text("utf-8", errors="replace"), str(own)) if own.is_file() else packaged()
 
 
 def read_calibration(text: str, name: str) -> Calibration:
@@ -229,9 +230,12 @@ def as_json(found: Calibration) -> str:
 def write_calibration(found: Calibration, path: Path) -> None:
     """Put it where `calibration_in_force` finds it, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_text(as_json(found), encoding="utf-8")
-    aside.replace(path)
+    aside = path.with_suffix(f".{os.getpid()}.new")  # another process may be writing one of its own
+    try:
+        aside.write_text(as_json(found), encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _rule_rows(raw: Mapping[str, Mapping[str, list[float]]]) -> list[tuple[Any, ...]]:

@@ -27,8 +27,8 @@ LABELLED = pl.Schema(
 TARGETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 EVEN = 0.5
 REJECT_PRIOR = 0.9
-"""Share of fit code at which rejection must still keep its target. Acceptance must where only half is fit: what is
-judged may come from anywhere, so each decision is held against the odds that are worse for it."""
+"""Share of fit code at which rejection must still keep its target. Acceptance must at the prior, which is even odds
+where nothing is known of where code comes from: each decision is held against the odds that are worse for it."""
 
 N_FOLDS = 5
 _BASE_WEIGHT = 50.0
@@ -47,13 +47,15 @@ def learn(
     """A calibration from votes (schema `SEATED_VOTES`) and labels (schema `LABELLED`) on the same texts.
 
     Args:
-        prior: share of fit code the probabilities will be stated for.
+        prior: share of fit code the probabilities will be stated for, and at which acceptance keeps its target. One
+            above even odds must have been measured: where less is fit, more of what is accepted is wrong.
         by: what is held out to learn the map and the thresholds: `group`, or `source` for thresholds that hold on
             code from a source never seen.
         base: what was learned before (schema `ANSWERS`); it counts for at most `_BASE_WEIGHT` answers of either class.
     """
     labelled = labelled.sort(*TEXT)
-    votes = independent(votes, labelled)
+    cast, votes = votes, independent(votes, labelled)
+    unheard = cast.join(votes, on="member", how="anti")["member"].unique().sort()
     members, signals = _signals(votes, labelled)
     before = _before(members, base)
     is_fit = labelled["is_fit"].to_numpy()
@@ -64,13 +66,11 @@ def learn(
     stated = at_prior(cross_fitted(held_out, is_fit, weights, folds), prior)
     found = Calibration(
         prior=prior,
-        answers=_merged(_answers(signals, is_fit, weights, before), base),
+        answers=_merged(pl.concat([_answers(signals, is_fit, weights, before), _mute(unheard)]), base),
         rules=_rules(votes, labelled, weights),
         calibrator=calibrator,
         thresholds={
-            target: thresholds_for(
-                stated, is_fit, target, accept_prior=min(prior, EVEN), reject_prior=max(prior, REJECT_PRIOR)
-            )
+            target: thresholds_for(stated, is_fit, target, accept_prior=prior, reject_prior=max(prior, REJECT_PRIOR))
             for target in TARGETS
         },
         provenance=provenance,
@@ -192,6 +192,17 @@ def _rules(votes: pl.DataFrame, labelled: pl.DataFrame, weights: NDArray[np.floa
         )
         .sort("member", "signal", "rule")
         .select(pl.col(name).cast(kind) for name, kind in RULES.items())
+    )
+
+
+def _mute(members: pl.Series) -> pl.DataFrame:
+    """Answers (schema `ANSWERS`) by which a member says nothing: the thresholds were found without its votes, so those
+    must not count where they are used."""
+    even = pl.DataFrame({"signal": SIGNALS, "unfit": 1.0, "fit": 1.0})
+    return (
+        pl.DataFrame({"member": members})
+        .join(even, how="cross")
+        .select(pl.col(name).cast(kind) for name, kind in ANSWERS.items())
     )
 
 

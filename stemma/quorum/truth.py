@@ -36,3 +36,8 @@ def labels_in_force(db: Database | Transaction) -> pl.DataFrame:
 def labels_at_odds(db: Database | Transaction) -> pl.DataFrame:
     """Texts whose labels contradict each other (pattern_id, exact_hash, source): of these nothing is known."""
     return db.read(_OPEN, (), LABELLED).select("pattern_id", "exact_hash", "source")
+
+
+def labelled_by_outcome(db: Database | Transaction) -> pl.DataFrame:
+    """TEXT of those labelled by what became of them, whatever was said of them besides: nobody chose these."""
+    return db.read("SELECT DISTINCT pattern_id, exact_hash FROM stemma.labels WHERE source = 'outcome'")
