@@ -212,6 +212,7 @@ def main(arguments: Sequence[str]) -> None:
         versions = dict(votes.select("member", "member_version").unique().sort("member").iter_rows())
         about = provenance(folder, labelled, found, versions)
         write_calibration(learn(votes, labelled, provenance=about), CALIBRATION)
+        RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
 

@@ -206,6 +206,7 @@ def main(arguments: Sequence[str]) -> None:
         names = ("path", "qualified_name", "start_line", "exact_hash", "outcome")
         place = (_package(row["path"]), *(row[name] for name in names))
         writer.writerow((*place, is_right if is_right == "" else int(is_right), why, row["reason"]))
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1), file=sys.stderr)
 

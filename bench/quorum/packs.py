@@ -87,6 +87,7 @@ def main(arguments: Sequence[str]) -> None:
             "read": commits(folder),
             "table": table.to_dicts(),
         }
+        RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 

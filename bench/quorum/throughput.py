@@ -117,6 +117,7 @@ def measured(sources: Sequence[Path]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> None:
     result = measured([Path(argument) for argument in arguments])
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "quorum_throughput.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
     print(json.dumps(result, indent=1, default=str))
 
