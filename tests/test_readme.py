@@ -10,6 +10,8 @@ import pytest
 from docs import readme
 from tests.conftest import open_folder
 
+pytestmark = pytest.mark.timeout(900)  # the first of them waits for the whole demo, beside other tests
+
 FIRST = "make demo"
 BLOCKS = readme.blocks(readme.README.read_text())
 
