@@ -73,14 +73,16 @@ class Calibration:
     @cached_property
     def log_odds_of_rules(self) -> pl.DataFrame:
         """member, signal, rule, log_odds: of a rule that fired as often as `_RULE_ANSWERS` half by what is known of it,
-        half by what is known of votes as grave of that member."""
+        half by what is known of votes as grave of that member. A finding that is only told, on a vote that passes, has
+        no worth of its own: one set's cases with `random` would speak against every text that draws a number."""
         totals = self.answers.group_by("member").agg(all_fit=pl.col("fit").sum(), all_unfit=pl.col("unfit").sum())
         share = pl.col("fit_rate") / (pl.col("fit_rate") + pl.col("unfit_rate"))
         n = (pl.col("all_fit") + pl.col("all_unfit")) / 2
         fit = pl.col("fit") / pl.col("all_fit") * n + _RULE_ANSWERS * share
         unfit = pl.col("unfit") / pl.col("all_unfit") * n + _RULE_ANSWERS * (1 - share)
         return (
-            self.rules.join(self._rates.rename({"fit": "fit_rate", "unfit": "unfit_rate"}), on=["member", "signal"])
+            self.rules.filter(pl.col("signal").str.starts_with("fail"))
+            .join(self._rates.rename({"fit": "fit_rate", "unfit": "unfit_rate"}), on=["member", "signal"])
             .join(totals, on="member")
             .select("member", "signal", "rule", log_odds=_bounded(fit / unfit))
         )
