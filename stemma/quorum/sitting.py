@@ -58,20 +58,28 @@ CASE WHEN v.findings <> '[]' THEN coalesce(
     v.findings -> 0
 ) END AS worst
 """
-# Texts whose votes or reviews are others than those of the verdict in force, or which another rule decided: a new
-# version of a tool that votes as the old one did makes no new verdict.
-_OPEN = f"""
-WITH scope AS ({TEXTS_IN_SCOPE} AND s.pattern_id > $2 AND s.pattern_id <= $3),
-seated AS (
+# One table after another, each analysed: as parts of one query its planner took the scope for one text, and the sitting
+# of 5,300 took minutes.
+_STAGED = {
+    "sitting_scope": f"{TEXTS_IN_SCOPE} AND s.pattern_id > $1 AND s.pattern_id <= $2",
+    "sitting_digests": f"""
+SELECT pattern_id, exact_hash, {DIGEST} AS votes_digest
+FROM (
     SELECT v.pattern_id, v.exact_hash, v.member, v.vote, v.probability, v.reason,
         worst ->> 'rule' AS rule, worst ->> 'severity' AS severity
     FROM (
         SELECT v.*, {_WORST} FROM stemma.votes v
-        JOIN {{seats}} s USING (member, member_version) JOIN scope USING (pattern_id, exact_hash)
+        JOIN {{seats}} s USING (member, member_version) JOIN pg_temp.sitting_scope USING (pattern_id, exact_hash)
+        WHERE v.pattern_id > $1 AND v.pattern_id <= $2
     ) AS v
-), digests AS (
-    SELECT pattern_id, exact_hash, {DIGEST} AS votes_digest FROM seated GROUP BY pattern_id, exact_hash
-), latest AS (
+) AS seated
+GROUP BY pattern_id, exact_hash
+""",
+}
+# Texts whose votes or reviews are others than those of the verdict in force, or which another rule decided: a new
+# version of a tool that votes as the old one did makes no new verdict.
+_OPEN = f"""
+WITH latest AS (
     SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, decided_at AS old_decided_at,
         outcome AS old_outcome, decision AS old_decision, probability AS old_probability,
         votes_digest AS old_digest, rule_version AS old_rule
@@ -80,7 +88,7 @@ seated AS (
 ), now AS (
     SELECT pattern_id, exact_hash, concat_ws('; ', votes_digest, review_digest) AS votes_digest,
         {", ".join(REVIEW_COLUMNS)}
-    FROM scope LEFT JOIN digests USING (pattern_id, exact_hash)
+    FROM pg_temp.sitting_scope LEFT JOIN pg_temp.sitting_digests USING (pattern_id, exact_hash)
     LEFT JOIN ({REVIEWS}) AS reviews USING (pattern_id, exact_hash)
 )
 SELECT now.*, old_decided_at, old_outcome, old_decision, old_probability, old_digest
@@ -194,7 +202,11 @@ def _update_slice(
     version = rule_version(rule, calibration)
     transaction.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
     with transaction.staged("seats", seats) as staged:
-        texts = transaction.read(_OPEN.format(seats=staged), (version, *between))
+        for name, query in _STAGED.items():
+            made = f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query.format(seats=staged)}"
+            transaction.execute(made, between)
+            transaction.execute(f"ANALYZE pg_temp.{name}")
+        texts = transaction.read(_OPEN, (version, *between))
         with transaction.staged("texts", texts.select(*TEXT)) as wanted:
             votes = transaction.read(_VOTES.format(seats=staged, texts=wanted), (), SEATED_VOTES)
     decided = reviewed(decide(votes, rule, calibration, texts), texts).join(texts, on=list(TEXT))
