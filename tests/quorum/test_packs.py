@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -199,7 +200,8 @@ def test_a_version_changes_with_the_rules(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_wheel_holds_the_packs(tmp_path: Path) -> None:
     root = PACKS.parents[2]
-    subprocess.run(["uv", "build", "--wheel", "--offline", "-q", "-o", tmp_path, root], check=True, cwd=tmp_path)
+    uv = shutil.which("uv") or root / ".uv" / "bin" / "uv"  # where `make setup` puts it on a machine without one
+    subprocess.run([uv, "build", "--wheel", "--offline", "-q", "-o", tmp_path, root], check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         inside = {Path(name).name for name in archive.namelist() if "quorum/packs/" in name}
