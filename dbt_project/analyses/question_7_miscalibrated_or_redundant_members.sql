@@ -1,16 +1,22 @@
 -- Which quorum members are miscalibrated or redundant?
-with likest as (
+with sides as (
+
+    select member_a as member, member_b as other, kappa from quorum_pairs
+    union all
+    select member_b as member, member_a as other, kappa from quorum_pairs
+
+),
+
+-- Agreement no better than chance is likeness to nobody; of equals the first by name.
+likest as (
 
     select
         member,
-        arg_max(other, kappa) as likest_member,
-        max(kappa) as likest_kappa
-    from (
-        select member_a as member, member_b as other, kappa from quorum_pairs
-        union all
-        select member_b as member, member_a as other, kappa from quorum_pairs
-    ) as sides
-    group by member
+        other as likest_member,
+        kappa as likest_kappa
+    from sides
+    where kappa > 0
+    qualify row_number() over (partition by member order by kappa desc, other) = 1
 
 )
 
