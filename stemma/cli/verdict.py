@@ -87,9 +87,9 @@ def _given(settings: Settings, target: str, language: str | None, *, as_json: bo
     judged = judge_given([(path, given.content)], settings, grammars={path: given.grammar})
     texts = _chosen(given, target, judged.texts)
     rows = texts.join(judged.verdicts, on=_KEY, how="left", maintain_order="left")
-    from stemma.quorum.queries import FINDINGS
+    from stemma.quorum.members.base import TOLD_FINDINGS
 
-    votes = judged.votes.with_columns(pl.col("findings").str.json_decode(FINDINGS))
+    votes = judged.votes.with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
     if as_json:
         show.value({"path": path, "verdicts": [_as_json(row, votes) for row in rows.iter_rows(named=True)]})
         return

@@ -19,6 +19,7 @@ from stemma.match.clones import is_test_path
 from stemma.progress import phase
 from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.members import open_members
+from stemma.quorum.members.base import TOLD_FINDINGS
 
 if TYPE_CHECKING:  # a gate without members needs none of what they need, and has nothing to judge at once
     from stemma.quorum.given import Polled
@@ -27,7 +28,6 @@ BATCH_BYTES = 32 << 20
 """Of source that is judged at once: it and what is said of it are held in memory."""
 NOT_JUDGED = "not judged: "  # how the reason begins where nobody may judge a text, as of one that is too long
 
-_FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 _SAID = pl.Schema(
     {
         "path": pl.String, "kind": pl.String, "qualified_name": pl.String, "start_line": pl.Int32, "end_line": pl.Int32,
@@ -97,7 +97,7 @@ class JudgedGate:
         order = {severity: number for number, severity in enumerate(reversed(SEVERITIES))}
         found = (
             said.filter(pl.col("vote") == "fail")
-            .with_columns(pl.col("findings").str.json_decode(_FINDINGS))
+            .with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
             .with_columns(findings=_gravest())
             .explode("findings")
             .unnest("findings")

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from stemma.languages import LANGUAGES
-from stemma.quorum.members.base import BATCH, FILES, VOTES, Member
+from stemma.quorum.members.base import BATCH, FILES, TOLD_FINDINGS, VOTES, Member
 from stemma.quorum.process import Limits, NoAnswerError
 
 # An abstention that begins so is nobody's judgement: the member is asked again, once, in every later run.
@@ -23,7 +23,6 @@ NO_ANSWER = "no answer: "
 
 ANSWERS = pl.Schema([*VOTES.items(), ("seconds", pl.Float64())])
 
-_TOLD = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 _TIME_SHARE = 3.0  # seconds spent on one batch, its halves included, in units of the time-out
 
 
@@ -102,7 +101,7 @@ def _problem(votes: pl.DataFrame, batch: pl.DataFrame) -> str | None:
         return "it is about other texts than were asked"
     if not votes["probability"].is_between(0, 1).all():
         return "a probability outside of 0-1"
-    if votes["findings"].str.json_decode(_TOLD).has_nulls():
+    if votes["findings"].str.json_decode(TOLD_FINDINGS).has_nulls():
         return "findings that are none"
     return None
 

@@ -18,7 +18,7 @@ from stemma.languages import LANGUAGES, grammar_of
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.evidence import SEATED_VOTES
 from stemma.quorum.members import open_members
-from stemma.quorum.members.base import Member
+from stemma.quorum.members.base import GRAVITY, TOLD_FINDINGS, Member
 from stemma.quorum.poll import BATCH_BYTES, BATCH_FILES, SIGNED_VOTES, TEXTS, answers, seats_of, sheet_of, with_problems
 from stemma.quorum.process import Limits as MemberLimits
 from stemma.quorum.rule import Rule
@@ -34,8 +34,6 @@ GIVEN_TEXTS = pl.Schema(
 )
 MODULE = "module"
 _LANGUAGES = {grammar: name for name, language in LANGUAGES.items() for grammar in language.grammars}
-_FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
-_GRAVITY = pl.Enum(["high", "medium", "low"])
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ def _seated(votes: pl.DataFrame, families: pl.DataFrame) -> pl.DataFrame:
     """Each vote with its member's family and its gravest finding."""
     worst = (
         pl.col("findings")
-        .str.json_decode(_FINDINGS)
-        .list.eval(pl.element().sort_by(pl.element().struct.field("severity").cast(_GRAVITY), maintain_order=True))
+        .str.json_decode(TOLD_FINDINGS)
+        .list.eval(pl.element().sort_by(pl.element().struct.field("severity").cast(GRAVITY), maintain_order=True))
         .list.first()
     )
     return (

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from stemma.errors import ConfigError, NotFoundError
+from stemma.quorum.members.base import TOLD_FINDINGS
 from stemma.references import resolve, resolve_pattern
 from stemma.store.postgres import Database, Transaction
 
@@ -54,8 +55,6 @@ SELECT DISTINCT ON (member) member, vote, probability, reason, findings::text AS
 FROM stemma.votes WHERE pattern_id = $1 AND exact_hash = $2
 ORDER BY member, voted_at DESC
 """
-
-FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def verdict_of(db: Database, reference: str) -> TextVerdict:
 def _told(transaction: Transaction, pattern: dict[str, Any], text: dict[str, Any], texts: pl.DataFrame) -> TextVerdict:
     key = (pattern["pattern_id"], text["exact_hash"])
     history = transaction.read(_VERDICTS, key)
-    votes = transaction.read(_VOTES, key).with_columns(pl.col("findings").str.json_decode(FINDINGS))
+    votes = transaction.read(_VOTES, key).with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
     return TextVerdict(pattern | text | history.row(0, named=True), votes, history, texts)
 
 

@@ -16,10 +16,10 @@ from stemma.extract.source import prepare
 from stemma.git import registry
 from stemma.git.objects import read_blobs
 from stemma.quorum.labels import REVIEWS_IN_FORCE
+from stemma.quorum.members.base import TOLD_FINDINGS
 from stemma.references import MAX_CANDIDATES, MIN_ID_DIGITS, resolve, resolve_pattern
 from stemma.store.postgres import Database
 
-FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 ID_DIGITS = 10  # of an id, shown to people
 
 _IN_FORCE = """
@@ -134,7 +134,7 @@ def page(db: Database, settings: Settings, text: tuple[str, str]) -> Page:
     """
     with db.transaction() as transaction:
         facts = transaction.read(_FACTS, text)
-        votes = transaction.read(_VOTES, text).with_columns(pl.col("findings").str.json_decode(FINDINGS))
+        votes = transaction.read(_VOTES, text).with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
         place = transaction.read(_STANDS_IN, text)
     if facts.is_empty():
         raise NotFoundError(f"There is no pattern {text[0]} any more.", "List what waits: stemma review list")

@@ -70,6 +70,12 @@ FINDINGS = pl.Schema(
         "is_failing": pl.Boolean,
     }
 )
+TOLD_FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
+"""What the `findings` of a vote hold, once decoded from JSON; lines count from the text's first."""
+
+GRAVITY = pl.Enum(["high", "medium", "low"])
+"""Severities as they sort: the gravest first."""
+
 DOES_NOT_PARSE = "its file does not parse"
 """How an abstention's reason begins where a tool cannot read the file for an error that need not be the text's."""
 
@@ -171,7 +177,6 @@ def votes_from(
 
 _UNREAD = pl.Schema({"file": pl.String, "unread": pl.String})
 _UNSURE = pl.Schema({"unit": pl.Int32, "unsure": pl.String})
-_GRAVITY = pl.Enum(["high", "medium", "low"])
 _LINES = 1 << 32  # more than a file can have
 
 
@@ -202,7 +207,7 @@ def _within(batch: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
     return (
         inside(batch, findings)
         .unique(["unit", "rule", "line", "message"])
-        .sort("unit", pl.col("severity").cast(_GRAVITY), "line", "rule", "message")
+        .sort("unit", pl.col("severity").cast(GRAVITY), "line", "rule", "message")
         .group_by("unit", maintain_order=True)
         .agg(findings=told.head(MAX_FINDINGS), is_failed=pl.col("is_failing").any())
         .with_columns(pl.col("findings").map_elements(_as_json, pl.String))

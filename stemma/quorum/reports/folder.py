@@ -17,7 +17,7 @@ from stemma.git import command, paths
 from stemma.git.worktree import Worktree, lines_since, read_file, read_worktree
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.given import Judged, judge_given
-from stemma.quorum.members.base import Member
+from stemma.quorum.members.base import TOLD_FINDINGS, Member
 from stemma.quorum.reports.build import FINDINGS_TOLD, MAX_TEXTS, PLACES_TOLD, RULES_TOLD
 from stemma.quorum.reports.gathered import Gathered, to_report
 from stemma.quorum.reports.model import Gates, Known, Report, Subject, known
@@ -25,7 +25,6 @@ from stemma.quorum.rule import Rule
 from stemma.quorum.sitting import rule_version
 
 _TEXT = ["pattern_id", "exact_hash"]
-_FINDINGS = pl.List(pl.Struct({"rule": pl.String, "severity": pl.String, "line": pl.Int64, "message": pl.String}))
 _GRAVITY = pl.col("severity").replace_strict({"high": 0, "medium": 1}, default=2, return_dtype=pl.Int32)
 _NO_DATABASE = "it was judged without a database, and labels and sittings are kept in one"
 _BINS = {"bin": pl.Int32, "n": pl.Int64, "mean_probability": pl.Float64, "share_fit": pl.Float64}
@@ -155,7 +154,7 @@ def _members(votes: pl.DataFrame) -> pl.DataFrame:
 
 def _findings(votes: pl.DataFrame) -> pl.DataFrame:
     return (
-        votes.select(*_TEXT, "member", "vote", pl.col("findings").str.json_decode(_FINDINGS))
+        votes.select(*_TEXT, "member", "vote", pl.col("findings").str.json_decode(TOLD_FINDINGS))
         .explode("findings")
         .drop_nulls("findings")
         .unnest("findings")
