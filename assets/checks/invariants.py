@@ -15,7 +15,7 @@ from stemma.lineage.archive import UNEVEN
 from stemma.lineage.copy_tables import IS_BIRTH
 from stemma.lineage.cycles import cyclic_edges
 from stemma.lineage.graph import IS_DERIVATION
-from stemma.quorum.sitting import TEXTS_IN_SCOPE
+from stemma.quorum.scope import TEXTS_IN_SCOPE
 from stemma.store.postgres import Database
 
 

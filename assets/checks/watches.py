@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stemma.quorum.scope import SOURCE_SNIPPETS
 from stemma.store.postgres import Database
 
 MOST_CALIBRATION_ERROR = 0.1
@@ -101,10 +102,7 @@ WITH verdict AS (
     FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
 ), judged AS (
     SELECT DISTINCT r.name, v.pattern_id, v.exact_hash, v.outcome
-    FROM stemma.files f JOIN stemma.repositories r USING (repo_id)
-    JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-    JOIN verdict v ON v.pattern_id = s.pattern_id AND v.exact_hash = s.exact_hash
-    WHERE f.category = 'source'
+    FROM {SOURCE_SNIPPETS} JOIN verdict v ON v.pattern_id = s.pattern_id AND v.exact_hash = s.exact_hash
 )
 SELECT name AS repository, count(*) FILTER (WHERE outcome = 'reject') AS n_rejected, count(*) AS n_judged
 FROM judged GROUP BY name

@@ -13,6 +13,7 @@ import polars as pl
 
 from stemma.errors import ConfigError, NotFoundError
 from stemma.quorum.members.base import TOLD_FINDINGS
+from stemma.quorum.scope import SOURCE_SNIPPETS
 from stemma.references import resolve, resolve_pattern
 from stemma.store.postgres import Database, Transaction
 
@@ -25,16 +26,14 @@ SELECT n.exact_hash FROM stemma.lineage_nodes n WHERE n.node_id = $1
 """
 # A pattern stands as its worst text does: texts that are refused come first, the least probable before the others.
 # Where each stands is the first of its places at a head.
-_TEXTS = """
+_TEXTS = f"""
 WITH in_force AS (
     SELECT DISTINCT ON (exact_hash) exact_hash, outcome, probability, decision, decided_at
     FROM stemma.verdicts WHERE pattern_id = $1 ORDER BY exact_hash, decided_at DESC
 ), places AS (
     SELECT DISTINCT ON (s.exact_hash) s.exact_hash, r.name AS repository, f.path, s.qualified_name, s.start_line,
         count(*) OVER (PARTITION BY s.exact_hash) AS n_places
-    FROM stemma.snippets s
-    JOIN stemma.files f ON f.blob_oid = s.blob_oid AND f.category = 'source'
-    JOIN stemma.repositories r ON r.repo_id = f.repo_id AND r.extractor_version = s.extractor_version
+    FROM {SOURCE_SNIPPETS}
     WHERE s.pattern_id = $1
     ORDER BY s.exact_hash, f.repo_id, f.path, s.ordinal
 )

@@ -17,6 +17,7 @@ from stemma.git import registry
 from stemma.git.objects import read_blobs
 from stemma.quorum.labels import REVIEWS_IN_FORCE
 from stemma.quorum.members.base import TOLD_FINDINGS
+from stemma.quorum.scope import SOURCE_SNIPPETS
 from stemma.references import MAX_CANDIDATES, MIN_ID_DIGITS, resolve, resolve_pattern
 from stemma.store.postgres import Database
 
@@ -27,16 +28,12 @@ SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome, pro
     decision, reason, n_pass, n_fail, n_abstain, n_families, decided_at
 FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
 """
-_PLACES = """
+_PLACES = f"""
 SELECT s.pattern_id, s.exact_hash, count(*) AS n_places, count(DISTINCT f.repo_id) AS n_repositories,
     array_agg(DISTINCT r.name ORDER BY r.name) AS repositories,
     (array_agg(f.path || ':' || s.qualified_name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS place,
     (array_agg(s.name ORDER BY f.repo_id, f.path, s.ordinal))[1] AS name  -- the texts of a pattern have their own
-FROM stemma.files f
-JOIN stemma.repositories r USING (repo_id)
-JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-JOIN {texts} t ON t.pattern_id = s.pattern_id AND t.exact_hash = s.exact_hash
-WHERE f.category = 'source'
+FROM {SOURCE_SNIPPETS} JOIN {{texts}} t ON t.pattern_id = s.pattern_id AND t.exact_hash = s.exact_hash
 GROUP BY s.pattern_id, s.exact_hash
 """
 # Doubt is the entropy of the probability, in bits: 1 where it is even, or unknown for want of a quorum. A text that one
@@ -116,12 +113,10 @@ SELECT DISTINCT ON (member) member, vote, probability::float8 AS probability, re
 FROM stemma.votes WHERE pattern_id = $1 AND exact_hash = $2
 ORDER BY member, voted_at DESC
 """
-_STANDS_IN = """
+_STANDS_IN = f"""
 SELECT f.repo_id, f.blob_oid, s.start_byte, s.end_byte
-FROM stemma.files f
-JOIN stemma.repositories r USING (repo_id)
-JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-WHERE s.pattern_id = $1 AND s.exact_hash = $2 AND f.category = 'source'
+FROM {SOURCE_SNIPPETS}
+WHERE s.pattern_id = $1 AND s.exact_hash = $2
 ORDER BY f.repo_id, f.path, s.ordinal LIMIT 1
 """
 

@@ -28,6 +28,23 @@ from stemma.quorum.poll import (
 )
 from stemma.store.postgres import Database
 
+SOURCE_SNIPPETS = """
+stemma.files f
+JOIN stemma.repositories r USING (repo_id)
+JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
+    AND f.category = 'source'
+"""
+"""SQL: what stands at the heads of the repositories, in their source; the files are `f`, the snippets `s`."""
+
+IS_JUDGED = "p.n_live > 0 AND NOT p.is_trivial"
+"""SQL: of a pattern `p`, whether its texts are judged."""
+
+TEXTS_IN_SCOPE = f"""
+SELECT DISTINCT s.pattern_id, s.exact_hash
+FROM {SOURCE_SNIPPETS} JOIN stemma.patterns p USING (pattern_id)
+WHERE {IS_JUDGED}
+"""
+
 _SLICE_TEXTS = 20_000  # of texts that nobody reads
 
 # The distinct texts at heads, in source, of patterns that are live and not trivial, each at one place; and of every
@@ -36,11 +53,8 @@ _WANTED = f"""
 WITH texts AS (
     SELECT DISTINCT ON (s.pattern_id, s.exact_hash)
         s.pattern_id, s.exact_hash, f.repo_id, f.path, f.blob_oid, f.n_bytes, s.ordinal
-    FROM stemma.files f
-    JOIN stemma.repositories r USING (repo_id)
-    JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-    JOIN stemma.patterns p USING (pattern_id)
-    WHERE f.category = 'source' AND p.n_live > 0 AND NOT p.is_trivial {{only}}
+    FROM {SOURCE_SNIPPETS} JOIN stemma.patterns p USING (pattern_id)
+    WHERE {IS_JUDGED} {{only}}
     ORDER BY s.pattern_id, s.exact_hash, f.repo_id, f.path, s.ordinal
 ), votes AS (
     SELECT v.pattern_id, v.exact_hash, bit_or(1::bigint << seat.bit) AS voted

@@ -24,6 +24,7 @@ from stemma.quorum.members.judge import open_judges
 from stemma.quorum.poll import seats_of
 from stemma.quorum.reviewed import REVIEW_COLUMNS, REVIEWS, reviewed
 from stemma.quorum.rule import Rule
+from stemma.quorum.scope import TEXTS_IN_SCOPE
 from stemma.quorum.standing import record_sitting
 from stemma.quorum.verdicts import decide
 from stemma.quorum.votes import update_votes
@@ -33,14 +34,6 @@ from stemma.tables import verdicts as verdicts_table
 
 _SLICE = 20_000
 _LOCK = 0x51_0A_0B  # one process at a time compares with the last verdict and adds the next
-
-TEXTS_IN_SCOPE = """
-SELECT DISTINCT s.pattern_id, s.exact_hash
-FROM stemma.files f JOIN stemma.repositories r USING (repo_id)
-JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-JOIN stemma.patterns p USING (pattern_id)
-WHERE f.category = 'source' AND p.n_live > 0 AND NOT p.is_trivial
-"""
 
 _BOUNDARIES = f"""
 SELECT pattern_id FROM (

@@ -15,6 +15,7 @@ from stemma.quorum.calibrators import Calibrator
 from stemma.quorum.evidence import SIGNALS
 from stemma.quorum.members.base import Member
 from stemma.quorum.rule import Rule
+from stemma.quorum.scope import TEXTS_IN_SCOPE
 from stemma.quorum.sitting import update_verdicts
 from stemma.quorum.thresholds import Thresholds
 from stemma.quorum.votes import update_votes
@@ -133,7 +134,7 @@ def test_slices_together_cover_every_text(
     ingest({"a.py": "\n\n".join(function(f"f{n}", n).replace("total", "t" * (n + 1)) for n in range(3))})
     ingest({"b.py": function("other").replace("+=", "*=")})
     monkeypatch.setattr(sitting, "_BOUNDARIES", sitting._BOUNDARIES.replace("% 20000", "% 1"))
-    n_texts = database.read(f"SELECT count(*) FROM ({sitting.TEXTS_IN_SCOPE}) AS t").item()
+    n_texts = database.read(f"SELECT count(*) FROM ({TEXTS_IN_SCOPE}) AS t").item()
     assert n_texts >= 4
     assert sit(database, settings, quorum())["n_accept"] == n_texts
 

@@ -5,6 +5,8 @@ How the answers become a report is told in `build`.
 
 from __future__ import annotations
 
+from stemma.quorum.scope import IS_JUDGED, SOURCE_SNIPPETS
+
 # Temporary, and gone with its transaction: what is asked is asked of one set of texts, as of one moment.
 CREATE_TEXTS = """
 CREATE TEMPORARY TABLE report_texts (
@@ -14,13 +16,11 @@ CREATE TEMPORARY TABLE report_texts (
 ) ON COMMIT DROP
 """
 # $1: repository or ''.
-FILL_TEXTS = """
+FILL_TEXTS = f"""
 WITH places AS (
     SELECT s.pattern_id, s.exact_hash, count(*) AS n_places
-    FROM stemma.files f
-    JOIN stemma.repositories r USING (repo_id)
-    JOIN stemma.snippets s ON s.blob_oid = f.blob_oid AND s.extractor_version = r.extractor_version
-    WHERE f.category = 'source' AND ($1 = '' OR f.repo_id = $1)
+    FROM {SOURCE_SNIPPETS}
+    WHERE $1 = '' OR f.repo_id = $1
     GROUP BY s.pattern_id, s.exact_hash
 ), latest AS (
     SELECT DISTINCT ON (v.pattern_id, v.exact_hash) v.*
@@ -32,7 +32,7 @@ SELECT t.pattern_id, t.exact_hash, p.language, t.n_places,
     EXISTS (SELECT FROM stemma.votes v WHERE v.pattern_id = t.pattern_id AND v.exact_hash = t.exact_hash),
     l.outcome, l.decision, l.probability, l.n_pass, l.n_fail, l.reason, l.changed, l.rule_version, l.decided_at
 FROM places t
-JOIN stemma.patterns p ON p.pattern_id = t.pattern_id AND p.n_live > 0 AND NOT p.is_trivial
+JOIN stemma.patterns p ON p.pattern_id = t.pattern_id AND {IS_JUDGED}
 LEFT JOIN latest l ON l.pattern_id = t.pattern_id AND l.exact_hash = t.exact_hash
 """
 
