@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stemma import progress
 from stemma.cli import files, show
 from stemma.config import Settings, load_settings
 from stemma.errors import ConfigError, GateError
@@ -114,7 +111,7 @@ def _find(settings: Settings, path: Path, new_since: str | None, wanted: Wanted,
     embedder = open_embedder(settings) if is_semantic else None
     if embedder is not None:
         _check_semantic(settings, embedder)
-    with _progress():
+    with show.progress_bars():
         tree = read_worktree(path)
         new_lines = None if new_since is None else lines_since(tree, new_since)
         kept = tree.files.filter(pl.col("category").is_in(categories))
@@ -142,18 +139,6 @@ def _check_semantic(settings: Settings, embedder: Embedder) -> None:
 
 
 _PROBLEM = {"path": pl.String, "reason": pl.String}
-
-
-@contextmanager
-def _progress() -> Iterator[None]:
-    """Bars for what the library tells of its progress, where standard error is a terminal."""
-    if not show.errors.is_terminal:
-        yield
-        return
-    from stemma.cli.bars import Bars
-
-    with Bars(show.errors) as bars, progress.told_to(bars.draw):
-        yield
 
 
 def _document(found: Clones, since: str | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from stemma import progress
 from stemma.cli import show
 from stemma.config import load_settings
 from stemma.errors import ConfigError, GateError
@@ -69,7 +68,7 @@ def gates(
     if as_json and as_sarif:
         raise ConfigError("--json and --sarif were both given.", "Choose one.")
     asked = _asked(path, new_since, fail_fast=fail_fast, accepts_slower=accept_slower)
-    with _progress(), _ended_in_order():
+    with show.progress_bars(), _ended_in_order():
         outcome = run_gates(asked, [name.value for name in only or list(Name)])
     if as_sarif:
         show.value(to_sarif(outcome))
@@ -92,17 +91,6 @@ def _asked(path: Path, new_since: str | None, *, fail_fast: bool | None, accepts
     tree = read_worktree(path)
     new_lines = None if new_since is None else lines_since(tree, new_since)
     return Asked(tree, settings, new_lines, accepts_slower)
-
-
-@contextmanager
-def _progress() -> Iterator[None]:
-    if not show.errors.is_terminal:
-        yield
-        return
-    from stemma.cli.bars import Bars
-
-    with Bars(show.errors) as bars, progress.told_to(bars.draw):
-        yield
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import polars as pl
@@ -15,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from stemma import progress
 
 
 class _Printer(Console):
@@ -40,6 +43,18 @@ ELLIPSIS_AT = 80
 _TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _CONTROL = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160), *_TURNING], "\N{REPLACEMENT CHARACTER}")
 NARROW = 12  # a column may be folded to this width, and stays readable
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Bars for what the library tells of its progress, where standard error is a terminal."""
+    if not errors.is_terminal:
+        yield
+        return
+    from stemma.cli.bars import Bars
+
+    with Bars(errors) as bars, progress.told_to(bars.draw):
+        yield
 
 
 def frame(rows: pl.DataFrame, *, as_json: bool, title: str | None = None, empty: str = "Nothing to show.") -> None:

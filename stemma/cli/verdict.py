@@ -84,7 +84,8 @@ def _given(settings: Settings, target: str, language: str | None, *, as_json: bo
 
     given = read_given(target, settings, language=language)
     path = str(given.path) if given.path else _GIVEN
-    judged = judge_given([(path, given.content)], settings, grammars={path: given.grammar})
+    with show.progress_bars():
+        judged = judge_given([(path, given.content)], settings, grammars={path: given.grammar})
     texts = _chosen(given, target, judged.texts)
     rows = texts.join(judged.verdicts, on=_KEY, how="left", maintain_order="left")
     from stemma.quorum.members.base import TOLD_FINDINGS

@@ -15,6 +15,7 @@ from stemma.extract.extractor import File, Limits, extract
 from stemma.extract.source import prepare
 from stemma.git.blob import blob_id
 from stemma.languages import LANGUAGES, grammar_of
+from stemma.progress import phase
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.evidence import SEATED_VOTES
 from stemma.quorum.members import open_members
@@ -98,7 +99,11 @@ def poll_given(
     contents = {blob_id(content): content for _, content in files}
     limits = MemberLimits(settings.member_timeout_s)
     batches = (sheet_of(*batch) for batch in _batches(first, contents, settings))
-    votes = [SIGNED_VOTES.to_frame(), *answers(batches, seats, limits, worker_count(settings))]
+    votes = [SIGNED_VOTES.to_frame()]
+    with phase("vote", total=len(first) * len(seats), unit="votes") as progress:
+        for some in answers(batches, seats, limits, worker_count(settings)):
+            votes.append(some)
+            progress.advance(len(some))
     rows = [(seat.member.name, seat.version, seat.member.family) for seat in seats]
     families = pl.DataFrame(rows, ["member", "member_version", "family"], orient="row")
     return Polled(texts, read, pl.concat(votes).sort("pattern_id", "exact_hash", "member"), families)
