@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stemma.quorum.scope import SOURCE_SNIPPETS
+from stemma.quorum.standing import MIN_LABELS, MIN_OF_EITHER
 from stemma.store.postgres import Database
 
 MOST_CALIBRATION_ERROR = 0.1
@@ -50,7 +51,9 @@ def _calibration(database: Database) -> Seen:
     last = sittings.row(0, named=True)
     error, n_labelled = last["calibration_error"], last["n_labelled"]
     if error is None:
-        return Seen(False, f"Unknown: {n_labelled:,} labelled texts are too few to tell.", {"n_labelled": n_labelled})
+        needed = f"{MIN_LABELS} texts, of fit and unfit ones {MIN_OF_EITHER} each"
+        sentence = f"Unknown: it takes labels on {needed}; {n_labelled:,} texts have one."
+        return Seen(False, sentence, {"n_labelled": n_labelled})
     return Seen(
         error > MOST_CALIBRATION_ERROR,
         f"On {n_labelled:,} labelled texts probabilities are off by {error:.3f} on average; "

@@ -26,8 +26,8 @@ from stemma.quorum.verdicts import decide
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import polars_schema, sitting_members, sittings
 
-MIN_LABELS = 30
-"""Labelled texts, and a third of it of either kind, below which an error on them is an accident."""
+MIN_LABELS, MIN_OF_EITHER = 30, 10
+"""Labelled texts, and fit and unfit ones among them, below which an error on them is an accident."""
 
 _LABELLED_SHARE = 0.5  # of what reliability is learned from, at most, comes from texts without a label
 
@@ -156,7 +156,7 @@ def _calibration_error(known: pl.DataFrame, column: str) -> float | None:
 
 def _is_enough(known: pl.DataFrame) -> bool:
     n_fit = int(known["is_fit"].sum())
-    return known.height >= MIN_LABELS and min(n_fit, known.height - n_fit) >= MIN_LABELS // 3
+    return known.height >= MIN_LABELS and min(n_fit, known.height - n_fit) >= MIN_OF_EITHER
 
 
 def _reliability(
@@ -235,6 +235,6 @@ def _gain(told: pl.DataFrame, labelled: pl.DataFrame, member: str, calibration: 
     losses = []
     for votes in (told, told.filter(pl.col("member") != member)):
         stated = labelled.select(*TEXT, "is_fit").join(calibration.probabilities(votes), on=list(TEXT), how="left")
-        probability = stated["probability"].fill_null(calibration.prior).to_numpy()
+        probability = stated["probability"].fill_null(calibration.scale.prior).to_numpy()
         losses.append(log_loss(probability, stated["is_fit"].to_numpy()))
     return losses[1] - losses[0]

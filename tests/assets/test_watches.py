@@ -43,7 +43,8 @@ def test_before_the_first_sitting_nothing_is_known(database: Database, name: str
 def test_too_few_labels_are_said_and_not_warned_of(database: Database) -> None:
     plant(database, sitting(1))
     seen = LOOKS["probabilities_are_calibrated"](database)
-    assert (seen.is_alarming, seen.sentence) == (False, "Unknown: 0 labelled texts are too few to tell.")
+    unknown = "Unknown: it takes labels on 30 texts, of fit and unfit ones 10 each; 0 texts have one."
+    assert (seen.is_alarming, seen.sentence) == (False, unknown)
 
 
 @pytest.mark.parametrize(("error", "is_alarming"), [("0.09", False), ("0.11", True)])
