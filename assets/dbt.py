@@ -7,8 +7,9 @@ have to be built first and could be stale. `tests/assets/test_dbt.py` holds them
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -32,6 +33,7 @@ from dagster import (
 from assets.column_lineage import column_lineage
 from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
 from stemma.config import Settings
+from stemma.freshness import dbt_digest
 from stemma.store.postgres import Database
 
 PROJECT_DIR = Path(__file__).parent.parent / "dbt_project"
@@ -114,6 +116,23 @@ def _spec(model: Model) -> AssetSpec:
     )
 
 
+# dbt itself, which ends with the run: started by its own program it would go on building after a run that was killed.
+DBT = "from stemma.processes import die_with_parent; die_with_parent(); from dbt.cli.main import cli; cli()"
+# What a run does not build or test: unit tests, which `make test` runs; exposures, which are nothing to build; the key
+# of a staging view, whose rows are those of a table that has that key in Postgres (a test holds the two together).
+BUILD = (
+    *("build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"),
+    *("--exclude", "path:models/staging,test_name:primary_key"),
+)
+# Views show what their tables hold: while they are those of the project as it is, only their tests are of use.
+ALL_BUT_VIEWS = ("--indirect-selection", "empty", "--exclude", "config.materialized:view,resource_type:model")
+_VIEWS = """
+SELECT v.schemaname || '.' || v.viewname AS relation, obj_description(n.oid, 'pg_namespace') AS note
+FROM pg_views v JOIN pg_namespace n ON n.nspname = 'stemma_staging'
+WHERE v.schemaname IN ('stemma_staging', 'stemma_intermediate', 'stemma_marts')
+"""
+
+
 @multi_asset(
     name="dbt_models",
     specs=[_spec(model) for model in MODELS.values()],
@@ -121,42 +140,69 @@ def _spec(model: Model) -> AssetSpec:
     can_subset=True,
 )
 def dbt_models(
-    context: AssetExecutionContext,
-    database: ResourceParam[Database],
-    settings: ResourceParam[Settings],
-    dbt: ResourceParam[Any],
+    context: AssetExecutionContext, database: ResourceParam[Database], settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult | AssetCheckResult]:
     keys = context.selected_asset_keys
     selected = [model for model in MODELS.values() if model.key in keys]
-    with measured(context, database, "dbt"), _connection_in_environment(database):
-        names = [] if len(selected) == len(MODELS) else ["--select", " ".join(model.name for model in selected)]
-        invocation = dbt.cli(
-            ["build", "--exclude-resource-type", "unit_test", *names],
-            raise_on_error=False,
-            target_path=settings.data_dir / "dbt",
-        ).wait()
-    try:
-        results = invocation.get_artifact("run_results.json")["results"]
-        manifest = json.loads((invocation.target_path / "manifest.json").read_text())
-    except FileNotFoundError as error:  # dbt did not get as far as running anything
-        raise Failure("dbt could not run; its log is in the run's output.") from error
-    status = {result["unique_id"]: result for result in results}
+    with measured(context, database, "dbt"):
+        project = dbt_digest(PROJECT_DIR)
+        standing = _standing_views(database, project) if len(selected) == len(MODELS) else set()
+        status, manifest = _build(database, settings.data_dir / "dbt", selected, with_views=not standing)
+        if len(selected) == len(MODELS) and all(result["status"] != "error" for result in status.values()):
+            _note_views(database, project)
     n_rows = _row_counts(database, selected)
     for model in selected:
-        result = status.get(f"model.stemma.{model.name}", {"status": "skipped"})
+        unbuilt = {"status": "success"} if model.relation in standing else {"status": "skipped"}
+        result = status.get(f"model.stemma.{model.name}", unbuilt)
         if result["status"] == "error":
             raise Failure(f"dbt could not build {model.relation}: {result['message']}")
         if result["status"] == "success":
-            metadata: dict[str, Any] = {"seconds": result["execution_time"]}
+            metadata = {"seconds": result["execution_time"]} if "execution_time" in result else {}
             if model.name in n_rows:
                 metadata["dagster/row_count"] = n_rows[model.name]
             yield MaterializeResult(asset_key=model.key, metadata=metadata)
         yield _check(model, result["status"], _tests_of(model, manifest), status)
 
 
-@contextmanager
-def _connection_in_environment(database: Database) -> Iterator[None]:
-    """`profiles.yml` reads the connection from the environment: a password has no place on a command line or disk."""
+def _build(
+    database: Database, target: Path, selected: Sequence[Model], *, with_views: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Run dbt in a process of its own: what became of each node by its id, and the manifest."""
+    results = target / "run_results.json"
+    results.unlink(missing_ok=True)  # that of the run before
+    places = ("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR), "--target-path", str(target))
+    names = [] if len(selected) == len(MODELS) else ["--select", *(model.name for model in selected)]
+    chosen = names if with_views else ALL_BUT_VIEWS
+    subprocess.run(
+        [sys.executable, "-c", DBT, *BUILD, *places, "--log-level-file", "none", *chosen],
+        env=os.environ | _connection(database),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    try:
+        found = json.loads(results.read_text())["results"]
+    except FileNotFoundError as error:  # dbt did not get as far as running anything
+        raise Failure("dbt could not run; its log is in the run's output.") from error
+    manifest = json.loads((target / "manifest.json").read_text())
+    return {result["unique_id"]: result for result in found}, manifest
+
+
+def _standing_views(database: Database, project: str) -> set[str]:
+    """The views, where all are there that were noted when the project as it is was built."""
+    views = database.read(_VIEWS)
+    return set(views["relation"]) if set(views["note"]) == {_note(project, len(views))} else set()
+
+
+def _note_views(database: Database, project: str) -> None:
+    database.execute(f"COMMENT ON SCHEMA stemma_staging IS '{_note(project, len(database.read(_VIEWS)))}'")
+
+
+def _note(project: str, n_views: int) -> str:
+    return f"{n_views} views of the dbt project {project}"
+
+
+def _connection(database: Database) -> dict[str, str]:
+    """What `profiles.yml` reads from the environment: a password has no place on a command line or disk."""
     url = database.sqlalchemy_url
     values = {
         "STEMMA_PG_HOST": url.host,
@@ -166,16 +212,7 @@ def _connection_in_environment(database: Database) -> Iterator[None]:
         "STEMMA_PG_DATABASE": url.database,
         **{f"STEMMA_PG_{name.upper()}": _one(url.query.get(name)) for name in _TLS},
     }
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: value for name, value in values.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _one(value: str | tuple[str, ...] | None) -> str | None:
@@ -198,9 +235,12 @@ def _row_counts(database: Database, models: list[Model]) -> dict[str, int]:
 
 
 def _tests_of(model: Model, manifest: dict[str, Any]) -> list[str]:
-    """Its data tests; unit tests are run by `make test`, not here."""
+    """Its data tests that a run asks for (`BUILD`)."""
     node = f"model.stemma.{model.name}"
-    return sorted(uid for uid, test in manifest["nodes"].items() if test.get("attached_node") == node)
+    tests = {uid: test for uid, test in manifest["nodes"].items() if test.get("attached_node") == node}
+    if model.layer != "staging":
+        return sorted(tests)
+    return sorted(uid for uid, test in tests.items() if test["test_metadata"]["name"] != "primary_key")
 
 
 def _check(model: Model, model_status: str, tests: list[str], status: dict[str, Any]) -> AssetCheckResult:

@@ -30,6 +30,9 @@ def main() -> None:
     die_with_parent()
     request = json.loads(sys.argv[1])
     with DagsterInstance.get() as instance:
+        # Keep one connection a storage: by default each of a run's thousand events opens its own, in ten files changed
+        # of 5,343 an eighth of all the time.
+        instance.optimize_for_webserver(statement_timeout=0, pool_recycle=600, max_overflow=10)
         end_killed_runs(instance)
         sync_partitions(instance)
         result = defs.resolve_job_def(request["job"]).execute_in_process(

@@ -3,15 +3,12 @@
 What those objects do lives in `stemma`.
 """
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from dagster import ConfigurableResource, InitResourceContext, ResourceDependency
 
-from assets.dbt import PROJECT_DIR
 from stemma.config import Settings, load_settings
 from stemma.embed import open_embedder
 from stemma.embed.base import Embedder
@@ -70,17 +67,6 @@ class VectorsResource(ConfigurableResource[Vectors | NoVectors]):
             yield vectors
 
 
-class DbtResource(ConfigurableResource[Any]):
-    """`dagster_dbt.DbtCliResource` over `dbt_project`, imported when a run needs it: it costs a second to load."""
-
-    def create_resource(self, context: InitResourceContext) -> Any:
-        from dagster_dbt import DbtCliResource
-
-        return DbtCliResource(
-            project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR, dbt_executable=Path(sys.executable).parent / "dbt"
-        )
-
-
 def resources() -> dict[str, Any]:
     """Every resource by the name that assets ask for."""
     settings = SettingsResource()
@@ -91,5 +77,4 @@ def resources() -> dict[str, Any]:
         "database": database,
         "embedder": embedder,
         "vectors": VectorsResource(settings=settings, embedder=embedder),
-        "dbt": DbtResource(),
     }

@@ -48,7 +48,7 @@ def current_inputs(
         "matcher": f"{matcher_version(settings, open_embedder(settings).name)} at {settings.match_threshold}",
         "analyser": analyser_state(settings),
         "quorum": _quorum(db, settings),
-        "dbt": _folder_digest(dbt_project),
+        "dbt": dbt_digest(dbt_project),
         **store_states(settings, db),
     }
     for repository in repositories:
@@ -93,7 +93,7 @@ def is_fresh(states: dict[str, str], last: dict[str, str]) -> bool:
     return not unreadable and not lost and all(last.get(name) == state for name, state in states.items())
 
 
-def _folder_digest(folder: Path) -> str:
+def dbt_digest(folder: Path) -> str:
     """Hash of the models, macros and settings of the dbt project."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in (".sql", ".yml") and "target" not in path.parts)
     return content_id(*(part for path in paths for part in (str(path.relative_to(folder)), path.read_bytes())))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from assets.dbt import BUILD
 from stemma.config import Settings
 from stemma.store import marts
 from stemma.store.postgres import Database
@@ -65,7 +66,7 @@ def built_empty(server_url: str, migrated_template: str, tmp_path_factory: pytes
 def built(built_empty: Built) -> Built:
     """The same database after the world was planted and dbt built it as a run does."""
     plant(built_empty.database)
-    return run_dbt(built_empty.database, built_empty.target, "build", "--exclude-resource-type", "unit_test")
+    return run_dbt(built_empty.database, built_empty.target, *BUILD)
 
 
 @pytest.fixture(scope="session")
