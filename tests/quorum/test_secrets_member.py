@@ -31,6 +31,33 @@ NONE = [
 ]
 
 
+SHOWN = [
+    ("python", 'def f():\n    """Asks.\n\n    {"access_token":"2YotnFZFEjr1z' + 'CsicMWpAA"}\n    """\n    return 1\n'),
+    ("python", 'def f():\n    # for example: password = "s3Kd92' + 'Lm!x"\n    return 1\n'),
+    ("java", 'class f {\n  /** password = "P9x!k' + 'L2mQ" */\n  String a() { return b; }\n}'),
+    ("go", 'package a\nfunc f() string {\n// e.g.\n// password := "P9x!k' + 'L2mQ"\nreturn b }\n'),
+]
+HIDDEN = [
+    ("python", 'def f():\n    # password = "s3Kd92' + 'Lm!x"\n    return 1\n'),
+    ("python", 'def f():\n    """By ghp_aZ3kQ9xP1mW7rT5v' + 'B2nL8cD4fG6hJ0sYqUeR."""\n    return 1\n'),
+    ("python", 'def f():\n    g("""password = "s3Kd92' + 'Lm!x" """)\n    return 1\n'),
+]
+
+
+@pytest.mark.parametrize(("language", "code"), SHOWN)
+def test_what_documentation_shows_is_told_and_not_held_against_the_text(judge: Judge, language: str, code: str) -> None:
+    vote, _, findings = judge(Secrets(), code, language)
+    assert vote == "abstain"
+    assert [(finding["severity"], "taken for an example" in finding["message"]) for finding in findings] == [
+        ("low", True)
+    ]
+
+
+@pytest.mark.parametrize(("language", "code"), HIDDEN)
+def test_a_secret_commented_out_or_in_a_providers_form_is_one_anywhere(judge: Judge, language: str, code: str) -> None:
+    assert judge(Secrets(), code, language).vote == "fail"
+
+
 @pytest.mark.parametrize(("language", "code"), REAL)
 def test_a_secret_in_the_source_is_a_veto(judge: Judge, language: str, code: str) -> None:
     vote, _, findings = judge(Secrets(), code, language)
