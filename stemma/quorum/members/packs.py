@@ -2,8 +2,8 @@
 
 A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
-which is what a reader is told, `cwe`, and `only_where`, without which in a file the rule is not asked about it. How
-packs are read lives in `stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
+which is what a reader is told, `cwe`, `only_where`, without which in a file the rule is not asked about it, and
+`outside_tests`, by which what stands among tests is a doubt and no failure. How packs are read lives in `stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
 `stemma.quorum.members.doubts`.
 """
 
@@ -24,6 +24,7 @@ from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingErr
 from stemma.quorum.members.doubts import digest as doubts_digest
 from stemma.quorum.members.doubts import doubted
 from stemma.quorum.members.slices import SLICES_VERSION, without_slices
+from stemma.quorum.members.tests import TEST_PATH
 from stemma.quorum.packs import Rule, read_packs
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
@@ -99,7 +100,8 @@ def apply_rules(
         asked = asked.with_columns(read=pl.Series(_followed(asked, folder), dtype=pl.String))
     told, asked = _where_mentioned(rules.values(), asked, folder)
     answer = _ask_engine(told, asked, folder, limits)
-    findings, doubts = _findings(answer, rules)
+    outside = batch.filter(~pl.col("path").str.contains(f"(?i){TEST_PATH}"))["file"]
+    findings, doubts = _findings(answer, rules, in_tests=set(batch["file"]) - set(outside))
     unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
     lost = _lost(answer, asked["file"].to_list(), rules)
     return findings, unread, _doubts(batch, doubts) | _unread(batch, lost)
@@ -126,7 +128,7 @@ def engine_version(*rules: object) -> str:
     except PackageNotFoundError as error:
         raise MemberMissingError("semgrep is not installed") from error
     _engine()
-    return version_of("semgrep", tool, *rules, SLICES_VERSION, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
+    return version_of("semgrep", tool, *rules, SLICES_VERSION, TEST_PATH, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
 
 
 def _engine() -> str:
@@ -195,7 +197,9 @@ def _ask_engine(
 _DOUBTS = pl.Schema({"file": pl.String, "line": pl.Int32, "end_line": pl.Int32, "reason": pl.String})
 
 
-def _findings(answer: Mapping[str, Any], rules: Mapping[str, Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _findings(
+    answer: Mapping[str, Any], rules: Mapping[str, Rule], in_tests: set[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What was found (schema `FINDINGS`), and where silence is no clean bill."""
     found, doubts = [], []
     try:
@@ -203,8 +207,9 @@ def _findings(answer: Mapping[str, Any], rules: Mapping[str, Rule]) -> tuple[pl.
             rule = rules[item["check_id"]]
             file = Path(item["path"]).name
             lines = int(item["start"]["line"]), int(item["end"]["line"])
-            found.append((file, rule.name, rule.severity, *lines, rule.why, rule.fails))
-            if rule.doubts:
+            is_excused = rule.outside_tests and file in in_tests
+            found.append((file, rule.name, rule.severity, *lines, rule.why, rule.fails and not is_excused))
+            if rule.doubts or is_excused:
                 doubts.append((file, *lines, f"cannot vouch: {rule.why}"))
     except (ValueError, KeyError, TypeError) as error:
         raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error

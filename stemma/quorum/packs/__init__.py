@@ -36,6 +36,8 @@ class Rule:
     why: str
     only_where: str | None = None
     """Regular expression without which a file need not be asked about: what Semgrep's own filter cannot tell."""
+    outside_tests: bool = False
+    """Whether it is only a doubt where it stands among tests, as a key or a certificate made up for one does."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def _rule(stated: Mapping[str, Any], file: str) -> Rule:
             doubts=bool(metadata.get("doubts", False)),
             why=" ".join(str(metadata["why"]).split()),
             only_where=metadata.get("only_where"),
+            outside_tests=bool(metadata.get("outside_tests", False)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: the rule {stated.get('id')!r} does not say its {error}") from error
