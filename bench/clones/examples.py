@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bench.clones import own
 from bench.clones.bigclonebench import COMMIT, REPOSITORY, bigclonebench
 from bench.clones.injected import injected
-from bench.clones.reading import read_candidates, real_patterns, scored_candidates
+from bench.clones.reading import read_candidates, real_patterns, scored_candidates, with_common
 from bench.clones.scoring import grouped
 from bench.clones.sets import CloneSet
 
@@ -101,14 +101,6 @@ _COLUMNS = ("structural", "fingerprint", "lexical", "n_common", "is_clone", "wei
 def _features() -> list[pl.Expr]:
     parts = [pl.col(name).fill_null(0).fill_nan(0) for name in ("structural", "fingerprint", "lexical")]
     return [*parts, pl.col("n_common").log1p()]
-
-
-def with_common(patterns: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """With the number of windows two patterns have in common, as `stemma.match.evidence` counts them."""
-    sizes = patterns["shingles"].list.len().to_numpy()
-    share = pairs["fingerprint"].fill_null(0).to_numpy()
-    n = sizes[pairs["row_a"].to_numpy()] + sizes[pairs["row_b"].to_numpy()]
-    return pairs.with_columns(n_common=share / (1 + share) * n)
 
 
 def _apart(candidates: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:

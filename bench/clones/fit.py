@@ -1,8 +1,8 @@
 """`python -m bench.clones.fit FOLDER`: learn the weights, the probability and the threshold of `calibration.json`.
 
-What is learned from, and what the probability is a probability of, is said in `examples`; here are the logistic
-regression with weights that are not negative, Platt's second fit, the choice of the threshold and the figures by
-cross-validation over packages. What the file's fields mean is said in `stemma.match.calibration`.
+What is learned from, and what the probability is a probability of, is said in `examples`; here are the regression,
+Platt's second fit, the choice of the threshold and the figures by cross-validation over packages. The rule for renamed
+copies is learned in `fit_renamed`. What the file's fields mean is said in `stemma.match.calibration`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from bench.clones.examples import FEATURES, MADE, NATURAL, STRONG, Examples, examples
-
-Floats = NDArray[np.float64]
+from bench.clones.fit_renamed import renamed_rule
+from bench.clones.logistic import Floats, logistic
 
 OUT = Path(__file__).parents[2] / "stemma" / "match" / "calibration.json"
 CONSTRUCTED = 3.0
 """Weight of all constructed clones together, over that of all natural ones: those are mostly siblings that keep their
 names, and by them alone a copy whose names were changed would be missed."""
-L2 = 1e-6
 PRECISION, RECALL = 0.95, 0.955
 """Of labelled pairs; recall of strong Type-3, with what candidates may still lose. Higher thresholds lose copies whose
 precision on real pairs, read strictly, is told in the file."""
@@ -58,11 +56,11 @@ def fit(data: Examples) -> Fitted:
     n = len(FEATURES)
     start = np.append(np.full(n, 3.0), -12.0)
     bounds = [(0.0, None)] * n + [(None, None)]
-    slopes = _logistic(data.features, data.is_clone, weight, start, bounds)
+    slopes = logistic(data.features, data.is_clone, weight, start, bounds)
     direction = data.features @ slopes[:n]
     some = data.is_natural
     scale = direction[some].std()
-    platt = _logistic(
+    platt = logistic(
         (direction[some] / scale)[:, None],
         data.is_clone[some],
         weight[some],
@@ -70,22 +68,6 @@ def fit(data: Examples) -> Fitted:
         [(0, None), (None, None)],
     )
     return Fitted(slopes[:n] * platt[0] / scale, float(platt[1]))
-
-
-def _logistic(
-    features: Floats, is_clone: NDArray[np.bool_], weight: Floats, start: Floats, bounds: list[Any]
-) -> Floats:
-    label = is_clone.astype(float)
-    share = weight / weight.sum()
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        odds = features @ theta[:-1] + theta[-1]
-        error = share * (1 / (1 + np.exp(-odds)) - label)
-        value = share @ (np.logaddexp(0, -odds) * label + np.logaddexp(0, odds) * (1 - label))
-        gradient = np.append(features.T @ error + 2 * L2 * theta[:-1], error.sum())
-        return float(value + L2 * (theta[:-1] ** 2).sum()), gradient
-
-    return minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 5_000}).x  # type: ignore[no-any-return]
 
 
 def cross_validated(data: Examples) -> Floats:
@@ -142,7 +124,8 @@ def _calibration_error(data: Examples, probability: Floats, some: NDArray[np.boo
     return float(np.abs(sums).sum() / weight.sum())
 
 
-def calibration(data: Examples, command: str) -> dict[str, Any]:
+def calibration(data: Examples, renamed: tuple[dict[str, Any], dict[str, Any]], command: str) -> dict[str, Any]:
+    """All of the file; `renamed` is that rule with its figures."""
     held_out = cross_validated(data)
     threshold = threshold_of(data, held_out)
     fitted = fit(data)
@@ -158,6 +141,7 @@ def calibration(data: Examples, command: str) -> dict[str, Any]:
         },
         "threshold": threshold,
         "type_3_structural": round(float(np.quantile(data.features[is_strong, 0], 0.005)), 2),
+        "renamed": renamed[0],
         "semantic": None,
         "provenance": {
             "sets": data.sets,
@@ -165,14 +149,14 @@ def calibration(data: Examples, command: str) -> dict[str, Any]:
             "n_pairs": len(data.weight),
             "date": dt.date.today().isoformat(),
             "command": command,
-            "figures": {"prior": data.prior, **figures(data, held_out, threshold)},
+            "figures": {"prior": data.prior, **figures(data, held_out, threshold), "renamed": renamed[1]},
         },
     }
 
 
 def main() -> None:
-    data = examples(Path(sys.argv[1]))
-    found = calibration(data, "python -m bench.clones.fit FOLDER")
+    folder = Path(sys.argv[1])
+    found = calibration(examples(folder), renamed_rule(folder), "python -m bench.clones.fit FOLDER")
     OUT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     print(json.dumps(found, indent=2, ensure_ascii=False))
 

@@ -31,7 +31,7 @@ from stemma.match.evidence import is_match
 SEED = 7
 VERDICTS = Path(__file__).with_name("verdicts.csv")
 PAIR = ("place_a", "place_b")
-STRATA, REPORTED = "strata", "reported"
+STRATA, REPORTED, RENAMED = "strata", "reported", "renamed"
 OF_EACH = {0.0: 14, 0.35: 14, 0.45: 14, 0.5: 30, 0.55: 30, 0.6: 30, 0.65: 30, 0.7: 30, 0.8: 14, 0.9: 14}
 """How many are read of each stratum, from its lower edge; more where clones and others meet."""
 EDGES = tuple(OF_EACH)
@@ -76,6 +76,14 @@ def scored_candidates(patterns: pl.DataFrame) -> pl.DataFrame:
     for edge in EDGES[1:]:
         stratum = pl.when(likeness >= edge).then(edge).otherwise(stratum)
     return placed(patterns, scored.with_columns(row_a=candidates.a, row_b=candidates.b, stratum=stratum))
+
+
+def with_common(patterns: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """With the number of windows two patterns have in common, as `stemma.match.evidence` counts them."""
+    sizes = patterns["shingles"].list.len().to_numpy()
+    share = pairs["fingerprint"].fill_null(0).to_numpy()
+    n = sizes[pairs["row_a"].to_numpy()] + sizes[pairs["row_b"].to_numpy()]
+    return pairs.with_columns(n_common=share / (1 + share) * n)
 
 
 def to_read(candidates: pl.DataFrame) -> pl.DataFrame:

@@ -52,6 +52,24 @@ class SemanticRule:
 
 
 @dataclass(frozen=True)
+class RenamedRule:
+    """When structure and the places of the names say that a pair is a copy with other names, though no word is shared.
+
+    The probability is 1 / (1 + exp(a * structural + b + c * ln(1 + n) + d * fingerprint + e * renaming)), n as in
+    `Calibration`; it is of pairs of which less than `lexical_below` of the words are common. The weighted mean of the
+    components takes the words that such a copy lacks for evidence against it.
+    """
+
+    lexical_below: float
+    a: float
+    b: float
+    c: float
+    d: float
+    e: float
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Weights of the components, and Platt's sigmoid (1999) over the score and how much there is to go by.
 
@@ -68,6 +86,7 @@ class Calibration:
     """Least probability of a match."""
     type_3_structural: float
     """Under weights or a threshold of one's own: least structural component of a Type-3, below which it is semantic."""
+    renamed: RenamedRule
     semantic: SemanticRule | None
     provenance: Mapping[str, Any]
     version: str
@@ -100,12 +119,17 @@ def read_calibration(text: str) -> Calibration:
     """
     try:
         raw = json.loads(text)
-        platt, semantic = raw["platt"], raw["semantic"]
+        platt, renamed, semantic = raw["platt"], raw["renamed"], raw["semantic"]
         found = Calibration(
             weights={name: float(raw["weights"][name]) for name in COMPONENTS},
             **{name: float(platt[name]) for name in "abc"},
             threshold=float(raw["threshold"]),
             type_3_structural=float(raw["type_3_structural"]),
+            renamed=RenamedRule(
+                float(renamed["lexical_below"]),
+                **{name: float(renamed["platt"][name]) for name in "abcde"},
+                threshold=float(renamed["threshold"]),
+            ),
             semantic=None
             if semantic is None
             else SemanticRule(
@@ -127,6 +151,21 @@ def semantic_probability(rule: SemanticRule, cosine: Scores, lexical: Scores) ->
     return _sigmoid(rule.a * cosine.astype(np.float64) + rule.b + rule.c * lexical.astype(np.float64))
 
 
+def renamed_probability(rule: RenamedRule, components: Mapping[str, Scores], n_common: NDArray[Any]) -> Scores:
+    """That pairs of such components are copies with other names; NaN where one is unknown or more words are common."""
+    structural, fingerprint, renaming = (
+        components[name].astype(np.float64) for name in ("structural", "fingerprint", "renaming")
+    )
+    found = _sigmoid(
+        rule.a * structural
+        + rule.b
+        + rule.c * np.log1p(np.nan_to_num(n_common))
+        + rule.d * fingerprint
+        + rule.e * renaming
+    )
+    return np.where(components["lexical"] < rule.lexical_below, found, np.float32(np.nan))
+
+
 def _sigmoid(exponent: NDArray[np.float64]) -> Scores:
     with np.errstate(over="ignore"):
         found: Scores = (1 / (1 + np.exp(exponent))).astype(np.float32)
@@ -145,6 +184,14 @@ def _check(found: Calibration, weights: Mapping[str, float]) -> None:
             raise _unusable(f"the probability of '{name}' does not rise with the evidence")
         if not 0 < rule.threshold < 1:
             raise _unusable(f"the threshold of '{name}' is no probability")
+    renamed = found.renamed
+    slopes = (renamed.a, renamed.c, renamed.d, renamed.e)
+    if not (max(slopes) <= 0 and math.isfinite(sum(slopes) + renamed.b)):
+        raise _unusable("the probability of 'renamed' does not rise with the evidence")
+    if not found.threshold <= renamed.threshold < 1:
+        raise _unusable("the threshold of 'renamed' is no probability, or lower than that of a match")
+    if not 0 < renamed.lexical_below <= 1:
+        raise _unusable("'lexical_below' is no share")
     if not 0 < found.type_3_structural < 1:
         raise _unusable("'type_3_structural' does not lie between 0 and 1")
 

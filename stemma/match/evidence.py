@@ -5,7 +5,7 @@ How the components are computed is said in `scores`, where the figures of the ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -13,11 +13,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stemma.config import COMPONENTS
-from stemma.match.calibration import Calibration, SemanticRule, calibration, semantic_probability
+from stemma.match.calibration import (
+    Calibration,
+    SemanticRule,
+    calibration,
+    renamed_probability,
+    semantic_probability,
+)
+from stemma.match.renaming import consistencies
 from stemma.match.scores import Contents, Rows, Scores, combine
 
 Flags = NDArray[np.bool_]
 
+RENAMING = "renaming"
 TYPE_3, SEMANTIC = "type-3", "semantic"
 NOTE_NO_VECTORS = "No vectors were at hand: compared by structure and words alone."
 NOTE_NO_VECTOR = "One of the two has no vector: compared by structure and words alone."
@@ -38,7 +46,8 @@ SCHEMA = pl.Schema(
 class Evidence:
     """Pairs (a[i], b[i]) of rows of `contents` and their components, NaN where absent.
 
-    With components that are upper bounds, what matches is what may match.
+    With components that are upper bounds, named in `bounds`, what matches is what may match. RENAMING is no component
+    of the score: unless it is among the bounds it is found here, for the few pairs whose answer hangs on it.
     """
 
     def __init__(
@@ -48,7 +57,10 @@ class Evidence:
         b: Rows,
         components: Mapping[str, Scores],
         weights: Mapping[str, float] | None,
+        *,
+        bounds: Collection[str] = (),
     ) -> None:
+        self._bounds = bounds
         self._contents, self._a, self._b, self._components = contents, a, b, components
         self._is_calibrated = weights is None
         self._calibration: Calibration = calibration()
@@ -59,7 +71,7 @@ class Evidence:
         return combine(self._components, self._weights)
 
     def matches(self, threshold: float | None) -> Flags:
-        """Which pairs score `threshold` or more; None: which are probable enough, by structure or by meaning.
+        """Which pairs score `threshold` or more; None: which are probable enough, by structure, names or meaning.
 
         Raises:
             ValueError: weights of one's own without a threshold: the calibrated one holds for the calibrated weights.
@@ -69,7 +81,7 @@ class Evidence:
             return found
         if not self._is_calibrated:
             raise ValueError("weights of one's own need a threshold of one's own")
-        return self._is_type_3 | self._is_semantic
+        return self._is_type_3 | self._is_renamed | self._is_semantic
 
     @cached_property
     def _n_common(self) -> Scores:
@@ -84,6 +96,27 @@ class Evidence:
     @cached_property
     def _is_type_3(self) -> Flags:
         found: Flags = self._type_3_probability >= self._calibration.threshold
+        return found
+
+    @cached_property
+    def _renamed_probability(self) -> Scores:
+        """At most, where it would not do even if the names agreed throughout: those texts are not read."""
+        rule = self._calibration.renamed
+        renaming = np.ones(len(self._a), np.float32)
+        components = {**self._components, RENAMING: renaming}
+        if "lexical" in self._bounds:
+            components["lexical"] = np.zeros(len(self._a), np.float32)
+        at_most = renamed_probability(rule, components, self._n_common)
+        asked = np.flatnonzero(~self._is_type_3 & (at_most >= rule.threshold))
+        if RENAMING in self._bounds or not len(asked):
+            return at_most
+        renaming[asked] = consistencies(self._contents, self._a[asked], self._b[asked])
+        return renamed_probability(rule, components, self._n_common)
+
+    @cached_property
+    def _is_renamed(self) -> Flags:
+        """Those alone that the score does not say it of."""
+        found: Flags = ~self._is_type_3 & (self._renamed_probability >= self._calibration.renamed.threshold)
         return found
 
     @property
@@ -103,7 +136,7 @@ class Evidence:
         rule = self._rule
         if rule is None:
             return np.zeros(len(self._a), np.bool_)
-        found: Flags = ~self._is_type_3 & (self._semantic_probability >= rule.threshold)
+        found: Flags = ~(self._is_type_3 | self._is_renamed) & (self._semantic_probability >= rule.threshold)
         return found
 
     def frame(self) -> pl.DataFrame:
@@ -111,7 +144,8 @@ class Evidence:
         is_type_3 = self._components["structural"] >= self._calibration.type_3_structural
         if self._is_calibrated:
             probability = np.where(self._is_semantic, self._semantic_probability, self._type_3_probability)
-            is_type_3 = ~self._is_semantic & (is_type_3 | self._is_type_3)
+            probability = np.where(self._is_renamed, self._renamed_probability, probability)
+            is_type_3 = ~self._is_semantic & (is_type_3 | self._is_type_3 | self._is_renamed)
         else:
             probability = np.full(len(self._a), np.nan, np.float32)
         no_vectors = NOTE_NO_VECTORS if self._contents.matrix is None else NOTE_NO_VECTOR

@@ -24,7 +24,7 @@ from stemma.tables import matched_patterns, matches
 
 logger = logging.getLogger(__name__)
 
-MATCHER = "runs12-1"
+MATCHER = "runs12-2"
 NO_VECTORS = "no vectors"
 SKETCHED = 100_000  # patterns whose token sequences are read at once: about 50 MB
 NOTE_NO_VECTORS = "No vectors: matched by structure and words alone. The next run with vectors matches these again."
@@ -57,6 +57,10 @@ SELECT p.structure FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id
 CONTENTS = """
 SELECT p.structure, p.shingles, p.sub_tokens
 FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id) ORDER BY w.row
+"""
+
+CODES = """
+SELECT p.code, p.language FROM {} AS w LEFT JOIN stemma.patterns AS p USING (pattern_id) ORDER BY w.row
 """
 
 
@@ -167,13 +171,20 @@ def _scored(
 
 
 def _read_contents(db: Database, vectors: Vectors | None, ids: pl.Series) -> Contents:
-    """Contents and vectors in the order of `ids`."""
-    wanted = pl.DataFrame({"pattern_id": ids}).with_row_index("row")
-    with db.transaction() as transaction, transaction.staged("wanted", wanted) as name:
-        contents = transaction.read(CONTENTS.format(name))
+    """Contents and vectors in the order of `ids`; texts are read of the few rows they are asked for."""
+
+    def read_in_order(query: str, rows: pl.Series) -> pl.DataFrame:
+        wanted = pl.DataFrame({"pattern_id": rows}).with_row_index("row")
+        with db.transaction() as transaction, transaction.staged("wanted", wanted) as name:
+            return transaction.read(query.format(name))
+
+    def codes(rows: Rows) -> list[tuple[str, str]]:
+        return read_in_order(CODES, ids.gather(rows)).rows()
+
+    contents = read_in_order(CONTENTS, ids)
     if vectors is None:
-        return contents_of(contents)
-    return contents_of(contents, _matrix(vectors, ids), vectors.embedder_name)
+        return contents_of(contents, codes=codes)
+    return contents_of(contents, _matrix(vectors, ids), vectors.embedder_name, codes)
 
 
 def _matrix(vectors: Vectors, ids: pl.Series) -> Matrix:

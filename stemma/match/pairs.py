@@ -1,7 +1,8 @@
 """Pairs of the rows of a patterns frame: those worth a look, how alike each is, and which of them match.
 
 No store is asked here: what is read from one and written to it is said in `matches`. A patterns frame has the columns
-pattern_id, language, kind, shingles, sub_tokens and structure, as the table `patterns`; its rows go by number.
+pattern_id, language, kind, shingles, sub_tokens and structure, as the table `patterns`, and code where names are to be
+compared; its rows go by number.
 A matrix of vectors is float32 of shape (rows, dimensions), rows of length 1, or of zeros where there is no vector.
 """
 
@@ -15,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stemma.match.candidates import NOBODY, Fingerprints, Found, distinct, scope_numbers, sketch
-from stemma.match.evidence import Evidence
+from stemma.match.evidence import RENAMING, Evidence
 from stemma.match.scores import (
     Contents,
     Matrix,
@@ -150,17 +151,21 @@ def matching(
         "lexical": lambda pairs: jaccard(contents.words, pairs.a, pairs.b),
         "structural": lambda pairs: aligned(contents, pairs.a, pairs.b),
     }
+    bounds = [*measures, RENAMING]
     for measured in (None, *measures):
         if measured:
             components[measured] = measures[measured](pairs)
-        is_open = Evidence(contents, pairs.a, pairs.b, components, weights).matches(threshold)
+            bounds.remove(measured)
+        is_open = Evidence(contents, pairs.a, pairs.b, components, weights, bounds=bounds).matches(threshold)
         pairs = pairs.where(is_open)
         components = {name: values[is_open] for name, values in components.items()}
+    evidence = Evidence(contents, pairs.a, pairs.b, components, weights)
+    is_match = evidence.matches(threshold)
+    scored, pairs = evidence.frame().filter(pl.Series(is_match)), pairs.where(is_match)
     one, other = ids.gather(pairs.a).alias("one"), ids.gather(pairs.b).alias("other")
     named = pl.DataFrame([one, other]).select(
         pattern_a=pl.min_horizontal("one", "other"), pattern_b=pl.max_horizontal("one", "other")
     )
-    scored = Evidence(contents, pairs.a, pairs.b, components, weights).frame()
     return named.hstack(scored).with_columns(candidate_source=pairs.sources)
 
 

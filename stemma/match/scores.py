@@ -6,7 +6,7 @@ null in the table, never 0 or 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from scipy.sparse import csr_array  # type: ignore[import-untyped]
 Scores = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Matrix = NDArray[np.float32]
+Codes = Callable[[Rows], list[tuple[str, str]]]
+"""The text and language of some rows: read only of the few pairs whose names are compared."""
 
 ELEMENTS = 4_000_000  # of sets or vectors compared at once: about 100 MB
 STRINGS = 100_000  # aligned at once
@@ -62,10 +64,16 @@ class Contents:
     has_vector: NDArray[np.bool_]
     embedder: str | None
     """What made the vectors."""
+    codes: Codes | None = None
 
 
-def contents_of(patterns: pl.DataFrame, matrix: Matrix | None = None, embedder: str | None = None) -> Contents:
-    """The contents of a patterns frame and of the vectors of its rows, where there are any (a row of zeros is none)."""
+def contents_of(
+    patterns: pl.DataFrame, matrix: Matrix | None = None, embedder: str | None = None, codes: Codes | None = None
+) -> Contents:
+    """The contents of a patterns frame and of the vectors of its rows, where there are any (a row of zeros is none).
+
+    `codes` reads texts that the frame has not.
+    """
     structures = patterns["structure"].fill_null("")
     lengths = structures.str.len_chars().to_numpy().astype(np.int64)
     return Contents(
@@ -76,7 +84,13 @@ def contents_of(patterns: pl.DataFrame, matrix: Matrix | None = None, embedder: 
         matrix,
         np.zeros(len(patterns), np.bool_) if matrix is None else np.any(matrix != 0, axis=1),
         embedder,
+        codes or (_codes_in(patterns) if "code" in patterns.columns else None),
     )
+
+
+def _codes_in(patterns: pl.DataFrame) -> Codes:
+    codes, languages = patterns["code"], patterns["language"]
+    return lambda rows: list(zip(codes.gather(rows), languages.gather(rows), strict=True))
 
 
 def sequences_of(structures: pl.Series, lengths: Rows) -> Sequences:

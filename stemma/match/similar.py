@@ -147,7 +147,7 @@ class _Asked:
         return is_language[arrays["language"]] & is_kind[arrays["kind"]] & ~arrays["is_trivial"]
 
 
-_COLUMNS = ["pattern_id", "language", "kind", "n_tokens", "shingles", "sub_tokens", "structure"]
+_COLUMNS = ["pattern_id", "language", "kind", "n_tokens", "shingles", "sub_tokens", "structure", "code"]
 
 
 def index_frame(index: Index, rows: Rows) -> pl.DataFrame:
@@ -162,6 +162,7 @@ def index_frame(index: Index, rows: Rows) -> pl.DataFrame:
             "shingles": [index.part("shingles", row) for row in rows],
             "sub_tokens": [[index.vocabulary[code] for code in index.part("words", row)] for row in rows],
             "structure": [index.structures[row] for row in rows],
+            "code": [index.codes[row] for row in rows],
         },
         schema={
             **dict.fromkeys(("pattern_id", "language", "kind"), pl.String),
@@ -169,6 +170,7 @@ def index_frame(index: Index, rows: Rows) -> pl.DataFrame:
             "shingles": pl.List(pl.Int32),
             "sub_tokens": pl.List(pl.String),
             "structure": pl.String,
+            "code": pl.String,
         },
     )
 

@@ -15,6 +15,7 @@ from stemma.config import COMPONENTS
 from stemma.match.calibration import CalibrationError, calibration, read_calibration, semantic_probability
 
 SHIPPED = files("stemma.match").joinpath("calibration.json").read_text("utf-8")
+RENAMED = json.loads(SHIPPED)["renamed"]
 RULE = {"embedder": "x", "platt": {"a": -20.0, "b": 18.0, "c": -2.0}, "threshold": 0.8}
 
 
@@ -49,6 +50,9 @@ def test_its_version_changes_with_anything_in_it() -> None:
         ({"type_3_structural": 0}, "type_3_structural"),
         ({"semantic": RULE | {"threshold": 0}}, "no probability"),
         ({"semantic": RULE | {"platt": {"a": -1, "b": 0, "c": 1}}}, "'semantic' does not rise"),
+        ({"renamed": RENAMED | {"threshold": 0.1}}, "lower than that of a match"),
+        ({"renamed": RENAMED | {"lexical_below": 0}}, "no share"),
+        ({"renamed": RENAMED | {"platt": RENAMED["platt"] | {"e": 1}}}, "'renamed' does not rise"),
         ({"provenance": {}}, "KeyError 'sets'"),
     ],
 )
