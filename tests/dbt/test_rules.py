@@ -114,7 +114,7 @@ def test_references_are_refs(models: dict[str, Node]) -> None:
     for node in models.values():
         sql = re.sub(r"--[^\n]*|'[^'\n]*'(?!\))", "", node["raw_code"])
         own = set(re.findall(r"(\w+)\s+as\s+\(", sql))
-        for name in re.findall(r"\b(?:from|join)\s+([\w\".{(]+)", re.sub(r"extract\([^)]*\)", "", sql)):
+        for name in re.findall(r"\b(?:from|join)\s+(?:lateral\s+)?([\w\".{(]+)", re.sub(r"extract\([^)]*\)", "", sql)):
             assert name.startswith(("{{", "(")) or name in own, f"{node['name']} reads {name}"
 
 

@@ -34,9 +34,15 @@ descended as (
 
     select ends.start_id, ends.start_id as node_id from ends
     union
-    select descended.start_id, continuations.child_id as node_id
+    select descended.start_id, children.node_id
     from descended
-    inner join continuations on descended.node_id = continuations.parent_id
+    -- each looked up for itself: a join sorts all continuations again for every generation (237 of them in 65 s)
+    cross join lateral (
+        select continuations.child_id as node_id
+        from {{ ref('int_continuations') }} as continuations
+        where continuations.parent_id = descended.node_id
+        offset 0
+    ) as children
 
 ),
 
