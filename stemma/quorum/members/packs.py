@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,7 +98,9 @@ def apply_rules(
     asked = asked.with_columns(place=pl.lit("/") + place, read=pl.lit(f"{FILES}/") + pl.col("file"))
     if follows_slices:
         asked = asked.with_columns(read=pl.Series(_followed(asked, folder), dtype=pl.String))
-    told, asked = _where_mentioned(rules.values(), asked, folder)
+    languages = set(asked["language"])
+    of_these = [rule for rule in rules.values() if languages.intersection(rule.semgrep["languages"])]
+    told, asked = _where_mentioned(of_these, asked, folder)
     answer = _ask_engine(told, asked, folder, limits)
     outside = batch.filter(~pl.col("path").str.contains(f"(?i){TEST_PATH}"))["file"]
     findings, doubts = _findings(answer, rules, in_tests=set(batch["file"]) - set(outside))
@@ -153,7 +155,7 @@ def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
 
 
 def _where_mentioned(
-    rules: Iterable[Rule], files: pl.DataFrame, folder: Path
+    rules: Sequence[Rule], files: pl.DataFrame, folder: Path
 ) -> tuple[list[Mapping[str, Any]], pl.DataFrame]:
     """Rules as Semgrep is told them, and files as named to it: one folder in the name for each `only_where` found in
     the file, to which the rules that ask for it are confined. So one run parses a file once for all of them."""
