@@ -189,6 +189,12 @@ def test_a_constant_command_for_a_shell_is_as_grave_as_any(judge: Judge, stateme
     assert (vote, findings[0]["severity"]) == ("fail", "high")
 
 
+def test_what_may_be_meant_fails_and_forbids_nothing(judge: Judge) -> None:
+    code = "import jinja2\n\ndef f(loader):\n    return jinja2.Environment(loader=loader)"
+    vote, _, findings = judge(Bandit(), code)
+    assert (vote, [(told["rule"], told["severity"]) for told in findings]) == ("fail", [("B701", "medium")])
+
+
 @pytest.mark.parametrize(
     "statement", ["re.compile(text)", "model.eval()", "cursor.execute(query, (text,))", "os.path.join(text, 'a')"]
 )
