@@ -839,7 +839,7 @@ lives = Table(
     _optional("ended_at", Timestamp, "Committer date of the commit that ended it; null while it stands"),
     _optional("ended_sha", Text, "That commit; null while it stands"),
     _required("is_ended", Boolean, "Whether it ended; false: censored on the right, it stood at least so long"),
-    _required("days", REAL, "Days it stood: to its end, or to the date of the head"),
+    _optional("days", REAL, "Days it stood until it ended; null while it stands, which is until the date of the head"),
     PrimaryKeyConstraint("life_id"),
     Index(None, "repo_id", "unit"),
     comment="One row per snippet, or group of lines, of known birth: how long it stood, for survival analysis.",

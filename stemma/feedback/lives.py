@@ -5,8 +5,9 @@ first stood on HEAD's chain with a known author (most of its tokens are theirs, 
 through every later version of its element, whatever else changed there: it ends when the line is gone, or when most of
 its tokens are another's. Lines of one version that began and ended together are one row with their number.
 
-A life that stands is censored at the date of the head commit. A life whose birth is unknown makes no row, because its
-age is unknown. The Kaplan-Meier estimator over these rows (Kaplan and Meier 1958) is computed by `survival`.
+A life that stands is censored at the date of the head commit, to which its age is counted when it is asked for. A life
+whose birth is unknown makes no row, because its age is unknown. The Kaplan-Meier estimator over these rows (Kaplan and
+Meier 1958) is computed by `survival`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class LifeCounts:
 def update_lives(db: Database, repo_id: str) -> LifeCounts:
     """Bring the repository's lives to where its lineage and origins are, in one transaction.
 
-    All of them are computed: a life that stands is longer with every commit. Only rows that differ are written.
+    All of them are computed, because a change of origin reaches as far back as history; only what differs is written.
     """
     with db.transaction() as transaction:
         transaction.read("SELECT pg_advisory_xact_lock(hashtext('stemma.lives'), hashtext($1))", [repo_id])
@@ -62,15 +63,16 @@ def update_lives(db: Database, repo_id: str) -> LifeCounts:
 _SNIPPETS = """
 SELECT l.node_id, coalesce(o.origin, 'unknown') AS origin, o.agent, o.model, o.session_id, l.began_at, l.ended_at,
        l.sha AS ended_sha, l.ended_at IS NOT NULL AS is_ended,
-       (greatest(extract(epoch FROM coalesce(l.ended_at, head.committed_at) - l.began_at) / 86400, 0))::real AS days
-FROM pg_temp.life_lives l CROSS JOIN pg_temp.life_head head LEFT JOIN stemma.origins o ON o.node_id = l.node_id
+       CASE WHEN l.ended_at IS NOT NULL
+            THEN greatest(extract(epoch FROM l.ended_at - l.began_at) / 86400, 0) END::real AS days
+FROM pg_temp.life_lives l LEFT JOIN stemma.origins o ON o.node_id = l.node_id
 WHERE NOT l.is_unknown
 """
 
 _STANDING = """
 SELECT s.node_id, s.valid_from, f.to_id, born.committed_at AS began_at, stop.committed_at AS ended_at,
-       s.valid_to_sha AS ended_sha, head.committed_at AS head_at
-FROM pg_temp.life_stands s CROSS JOIN pg_temp.life_head head
+       s.valid_to_sha AS ended_sha
+FROM pg_temp.life_stands s
 JOIN stemma.commits born ON born.repo_id = $1 AND born.sha = s.valid_from_sha
 LEFT JOIN stemma.commits stop ON stop.repo_id = $1 AND stop.sha = s.valid_to_sha
 LEFT JOIN pg_temp.life_follows f ON f.from_id = s.node_id
@@ -130,7 +132,7 @@ def _followed(standing: Iterator[dict[str, Any]], counted: dict[str, dict[_Who, 
         for who, group in before.items():
             n_kept = min(group.n, now.get(who, 0))
             if n_kept < group.n:
-                yield _row(who, group._replace(n=group.n - n_kept), ended_at, ended_sha, ended_at)
+                yield _row(who, group._replace(n=group.n - n_kept), ended_at, ended_sha)
             if n_kept:
                 alive[who] = group._replace(n=n_kept)
         for who, n_lines in now.items():
@@ -140,7 +142,7 @@ def _followed(standing: Iterator[dict[str, Any]], counted: dict[str, dict[_Who, 
             handed[row["to_id"]] = (alive, row["ended_sha"], row["ended_at"])
             continue
         for who, group in alive.items():
-            yield _row(who, group, row["ended_at"], row["ended_sha"], row["head_at"])
+            yield _row(who, group, row["ended_at"], row["ended_sha"])
 
 
 def _is_read(node_id: str, counted: dict[str, dict[_Who, int]]) -> bool:
@@ -148,8 +150,8 @@ def _is_read(node_id: str, counted: dict[str, dict[_Who, int]]) -> bool:
     return node_id in counted
 
 
-def _row(who: _Who, group: _Group, ended_at: datetime | None, ended_sha: str | None, until: datetime) -> dict[str, Any]:
-    end = until if ended_at is None else ended_at
+def _row(who: _Who, group: _Group, ended_at: datetime | None, ended_sha: str | None) -> dict[str, Any]:
+    days = None if ended_at is None else max((ended_at - group.began_at).total_seconds() / _DAY_S, 0.0)
     return {
         "unit": LINE,
         "node_id": group.node_id,
@@ -159,7 +161,7 @@ def _row(who: _Who, group: _Group, ended_at: datetime | None, ended_sha: str | N
         "ended_at": ended_at,
         "ended_sha": ended_sha,
         "is_ended": ended_at is not None,
-        "days": max((end - group.began_at).total_seconds() / _DAY_S, 0.0),
+        "days": days,
     }
 
 
@@ -187,16 +189,25 @@ def survival(
     """
     names = {"repository": "r.name AS repository", **{name: f"l.{name}" for name in ("origin", "agent", "model")}}
     chosen = ", ".join(names[name] for name in by)
-    rows = db.read(
-        f"SELECT {chosen}, l.n, l.is_ended, l.days FROM stemma.lives l JOIN stemma.repositories r USING (repo_id) "
-        "WHERE l.unit = $1 ORDER BY l.life_id",
-        [unit],
-    )
+    rows = db.read(_AGED.format(chosen=chosen), [unit])
     told = [
         {**dict(zip(by, key, strict=True)), **curve(group, ages)}
         for key, group in rows.group_by(list(by), maintain_order=True)
     ]
     return pl.DataFrame(told, infer_schema_length=None).sort(by) if told else pl.DataFrame()
+
+
+# The head's date stands for that of the newest commit on its chain.
+_AGED = """
+WITH head AS (
+    SELECT DISTINCT ON (repo_id) repo_id, committed_at FROM stemma.commits
+    WHERE first_parent_index IS NOT NULL ORDER BY repo_id, first_parent_index DESC
+)
+SELECT {chosen}, l.n, l.is_ended,
+    coalesce(l.days, greatest(extract(epoch FROM head.committed_at - l.began_at) / 86400, 0)::real) AS days
+FROM stemma.lives l JOIN stemma.repositories r USING (repo_id) JOIN head USING (repo_id)
+WHERE l.unit = $1 ORDER BY l.life_id
+"""
 
 
 def curve(rows: pl.DataFrame, ages: tuple[int, ...] = AGES) -> dict[str, float | int | None]:

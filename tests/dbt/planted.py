@@ -168,8 +168,11 @@ def _life(
 ) -> dict[str, Any]:
     who = {"agent": "claude-code", "model": "m"} if origin == "agent" else {"agent": None, "model": None}
     row = {"life_id": life_id, "repo_id": "a", "unit": unit, "node_id": "n1", "origin": origin, "n": n} | who
-    ended_at = DAYS[0] + dt.timedelta(days=days) if is_ended else None
-    return row | {"began_at": DAYS[0], "ended_at": ended_at, "is_ended": is_ended, "days": days}
+    if is_ended:
+        dates = {"began_at": DAYS[0], "ended_at": DAYS[0] + dt.timedelta(days=days), "days": days}
+    else:  # it stands at the head of repository a, which is its third commit
+        dates = {"began_at": DAYS[2] - dt.timedelta(days=days), "ended_at": None, "days": None}
+    return row | {"is_ended": is_ended} | dates
 
 
 def _agent_event(minute: int, tool: str | None, is_success: bool | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ with lives as (
         is_ended,
         -- only what an agent had a hand in has a model
         case when origin in ('agent', 'mixed') then coalesce(model, 'unknown') end as model
-    from {{ ref('stg_lives') }}
+    from {{ ref('int_lives') }}
 
 ),
 

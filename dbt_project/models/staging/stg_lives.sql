@@ -18,9 +18,7 @@ renamed as (
         began_at,
         ended_at,
         is_ended,
-        days,
-        -- an end on the first day is of that day: ages are told in days begun
-        greatest(ceil(days), 1)::integer as day
+        days
     from source
 
 )
