@@ -134,7 +134,7 @@ def _marts(settings: Settings) -> Finding:
 
 
 def _dagster(settings: Settings) -> Finding:
-    needed = ("dagster", "dagster_webserver", "dagster_postgres", "dagster_dbt", "dbt", "great_expectations")
+    needed = ("dagster", "dagster_webserver", "dagster_postgres", "dbt", "great_expectations")
     absent = [name for name in needed if importlib.util.find_spec(name) is None]
     if absent:
         return Finding("dagster", "broken", f"not installed: {', '.join(absent)}", "In Stemma's checkout: make setup")
