@@ -31,6 +31,7 @@ from bench.retrieval_sets import REPOSITORIES, Task, heldout, rows
 from stemma.embed.base import stable_hash
 from stemma.embed.bm25 import Bm25, sub_tokens
 from stemma.embed.fusion import Weights, fuse, learned
+from stemma.embed.prose import question
 from stemma.embed.static import NAME, StaticEmbedder
 
 MINILM = "MiniLM-L6 int8"
@@ -66,23 +67,23 @@ class Lexical:
     def with_bounds(self, task: Task) -> tuple[Scores, Scores]:
         if id(task) not in self._made:
             index = Bm25(task.candidates)
-            scores = np.stack([index.scores(query) for query in task.queries])
-            self._made[id(task)] = scores, np.array([index.bound(query) for query in task.queries], np.float32)
+            scores = np.stack([index.scores(query, is_text=task.is_text) for query in task.queries])
+            bounds = np.array([index.bound(query, is_text=task.is_text) for query in task.queries], np.float32)
+            self._made[id(task)] = scores, bounds
         return self._made[id(task)]
 
 
 class Dense:
-    """Cosines by an embedder; each text is embedded once in a run."""
+    """Cosines by an embedder; each text is embedded once in a run, a question in prose as `ask` makes it."""
 
-    def __init__(self, embed: Callable[[Sequence[str]], Scores]) -> None:
-        self._embed = embed
+    def __init__(self, embed: Callable[[Sequence[str]], Scores], ask: Callable[[str], str] = str) -> None:
+        self._embed, self._ask = embed, ask
         self._made: dict[str, Scores] = {}
 
     def __call__(self, task: Task) -> Scores:
-        self.learn([*task.queries, *task.candidates])
-        queries, candidates = (
-            np.stack([self._made[text] for text in texts]) for texts in (task.queries, task.candidates)
-        )
+        asked = [self._ask(query) for query in task.queries] if task.is_text else task.queries
+        self.learn([*asked, *task.candidates])
+        queries, candidates = (np.stack([self._made[text] for text in texts]) for texts in (asked, task.candidates))
         return queries @ candidates.T
 
     def learn(self, texts: Sequence[str]) -> None:
@@ -176,7 +177,7 @@ def _embed_outside(python: str, texts: list[str]) -> tuple[Scores, float]:
 
 def own_methods() -> dict[str, Method]:
     """What is measured on every row, by its name in the table."""
-    lexical, static = Lexical(), Dense(StaticEmbedder().embed)
+    lexical, static = Lexical(), Dense(StaticEmbedder().embed, question)
     return {
         "BM25, sub-tokens": bm25,
         "TF-IDF cosine": tf_idf,
@@ -207,7 +208,7 @@ def speeds(folder: Path, python: str | None) -> dict[str, int]:
 def measure(folder: Path, python: str | None, minilm_rows: str, is_fitting: bool) -> dict[str, Any]:
     tasks = {name: make(folder) for name, make in rows()}
     if is_fitting:
-        write_weights(fit(tasks, Lexical(), Dense(StaticEmbedder().embed)))
+        write_weights(fit(tasks, Lexical(), Dense(StaticEmbedder().embed, question)))
     table = {}
     for name, method in own_methods().items():
         table[name] = figures_of(method, tasks)

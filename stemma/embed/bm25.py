@@ -1,6 +1,7 @@
 """The lexical channel: BM25 over stems of sub-tokens, kept beside the dense one, since each wins where the other fails.
 
-How the two are put together lives in `fusion`; how identifiers are split, in `words`.
+How the two are put together lives in `fusion`; how identifiers are split, in `words`; how much a word of a question
+weighs, in `prose`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from stemma.embed.prose import question, word_weights
 from stemma.words import split_identifier
 
 # Found on the development sets: on each of them better than 1.5 and 0.75. Full normalisation by length suits code,
@@ -51,19 +53,24 @@ class Bm25:
         if self._index is not None:
             self._index.index((corpus, {str(n): n for n in range(len(self._numbers))}), show_progress=False)
 
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """One score a text, 0 where it shares no word with the query."""
-        known = [self._numbers[stem] for stem in _distinct(query) if stem in self._numbers]
-        if self._index is None or not known:
-            return np.zeros(self.n_texts, np.float32)
-        scores: NDArray[np.float32] = self._index.get_scores_from_ids(known)
-        return scores
+    def scores(self, query: str, *, is_text: bool = False) -> NDArray[np.float32]:
+        """One score a text, 0 where it shares no word with the query; of prose each word counts by its weight."""
+        found = np.zeros(self.n_texts, np.float32)
+        if self._index is None:
+            return found
+        parts = self._index.scores
+        for stem, weight in _asked(query, is_text):
+            if (number := self._numbers.get(stem)) is not None:
+                entries = slice(parts["indptr"][number], parts["indptr"][number + 1])
+                found[parts["indices"][entries]] += np.float32(weight) * parts["data"][entries]
+        return found
 
-    def bound(self, query: str) -> float:
-        """What no score of this query reaches: the sum of the inverse document frequencies of its distinct words."""
+    def bound(self, query: str, *, is_text: bool = False) -> float:
+        """What no score of this query reaches: the sum of the inverse document frequencies of its distinct words, each
+        by its weight."""
         unseen = float(np.log1p((self.n_texts + 0.5) / 0.5))
-        numbers = [self._numbers.get(stem) for stem in _distinct(query)]
-        return float(sum(unseen if number is None else self._rarity[number] for number in numbers))
+        asked = ((self._numbers.get(stem), weight) for stem, weight in _asked(query, is_text))
+        return float(sum(weight * (unseen if n is None else self._rarity[n]) for n, weight in asked))
 
 
 def sub_tokens(text: str) -> list[str]:
@@ -92,5 +99,9 @@ def _weighted(text: str) -> list[str]:
     return [stem(word) for word in sub_tokens(text) + name * NAME_WEIGHT]
 
 
-def _distinct(query: str) -> list[str]:
-    return list(dict.fromkeys(map(stem, sub_tokens(query))))[:MAX_QUERY_WORDS]
+def _asked(query: str, is_text: bool) -> list[tuple[str, float]]:
+    """The distinct stems of a query, and what each weighs."""
+    words = sub_tokens(question(query) if is_text else query)
+    stems = list(dict.fromkeys(map(stem, words)))[:MAX_QUERY_WORDS]
+    weights = word_weights() if is_text else {}
+    return [(found, weights.get(found, 1.0)) for found in stems]
