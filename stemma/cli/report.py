@@ -24,9 +24,9 @@ app = typer.Typer(help="Make, keep and compare reports on what the quorum judged
 Repo = Annotated[str | None, typer.Argument(help="Repository by name, id or path; by default all of them.")]
 Form = Annotated[
     str | None,
-    typer.Option("--format", help="json, markdown, html, csv or sarif; by default what --out ends in, or markdown."),
+    typer.Option("--format", help="json, markdown, html, csv or sarif; by default what --output ends in, or markdown."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write there, not to standard output.")]
+Out = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write there, not to standard output.")]
 Branch = Annotated[str | None, typer.Option(help="Only reports of this branch.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the report, or its first 6 digits or more.")]
 
@@ -52,7 +52,7 @@ def make(
     """A report on the verdicts in force: what was judged, what came of it, and how far to believe it.
 
     Of a registered repository as it was read last, or of all of them. A checkout or folder that is not registered is
-    judged as it stands on disk, without a database. An existing --out file is replaced in one step.
+    judged as it stands on disk, without a database. An existing --output file is replaced in one step.
     """
     from stemma.quorum.reports import stored
     from stemma.quorum.reports.forms import form_of
@@ -194,5 +194,5 @@ def _write(report: Report, form: str, out: Path | None) -> None:
     if out is None:
         show.lines([written.removesuffix("\n")])
         return
-    files.replace(out, written, "--out")
+    files.replace(out, written, "--output")
     show.errors.print(f"{report.report_id[:12]}: {show.plain(str(out))}", markup=False, highlight=False)

@@ -110,5 +110,4 @@ def stage_lives(transaction: Transaction, repo_id: str) -> None:
     stands), subject of that, is_replaced, is_unknown (its birth).
     """
     for name, query in _TABLES.items():
-        transaction.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query}", [repo_id])
-        transaction.execute(f"ANALYZE pg_temp.{name}")
+        transaction.stage(name, query, [repo_id])

@@ -78,6 +78,11 @@ class Transaction:
             cursor.execute(f'DROP TABLE pg_temp."{staging}"')
         return n_rows
 
+    def stage(self, name: str, query: str, parameters: Sequence[Any] = ()) -> None:
+        """The rows of a query as the temporary table `pg_temp.name`, until the transaction ends."""
+        self.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query}", parameters)
+        self.execute(f"ANALYZE pg_temp.{name}")  # autovacuum never sees a temporary table
+
     @contextmanager
     def staged(self, name: str, frame: pl.DataFrame) -> Iterator[str]:
         """The frame as a temporary table, for joins and deletes by many keys; yields the name to use in queries."""

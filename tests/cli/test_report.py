@@ -14,7 +14,7 @@ def test_a_report_is_made_kept_shown_and_deleted(stemma: Stemma, database: Datab
     plant(database)
     page = tmp_path / "report.html"
     page.write_text("what stood here before")
-    made = stemma("report", "make", "shop", "--out", str(page), "--save")
+    made = stemma("report", "make", "shop", "--output", str(page), "--save")
     assert made.code == 0 and page.read_text().startswith("<!doctype html>")
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["report.html"]
     report_id = made.err.rsplit("Saved: ", 1)[1].split()[0]
@@ -52,7 +52,7 @@ def test_what_cannot_be_done_is_one_sentence(stemma: Stemma, database: Database,
     assert stemma("report", "list").out.startswith("No report was saved.")
     for code, sentence, arguments in (
         (2, "is no format of a report", ("make", "--format", "pdf")),
-        (2, "cannot be written", ("make", "--out", str(tmp_path / "none" / "a.html"))),
+        (2, "cannot be written", ("make", "--output", str(tmp_path / "none" / "a.html"))),
         (7, "No saved report", ("delete", "abcdef")),
     ):
         called = stemma("report", *arguments)
