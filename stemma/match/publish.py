@@ -19,8 +19,9 @@ from stemma.errors import NotFoundError
 from stemma.git.repository import FOLDER, GIT
 from stemma.ids import content_id
 from stemma.languages import EXTRACTOR_VERSION
-from stemma.match.candidates import Sketches, sketch, starts_of
+from stemma.match.candidates import Sketches, sketch
 from stemma.match.index import Index, only_builder, open_index, rotation_for, signs_of, write_index
+from stemma.match.renewal import Lists, Renewal, rows_in
 from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction
 from stemma.store.vectors import Vectors
@@ -37,12 +38,16 @@ SELECT concat_ws(' ', count(*), bit_xor(hashtextextended(concat_ws(' ', pattern_
      FROM stemma.repositories)) AS state
 FROM stemma.patterns WHERE n_live > 0
 """
-PATTERNS = """
-SELECT pattern_id, language, kind, n_tokens, is_trivial, shingles, sub_tokens, structure, code
-FROM stemma.patterns
-WHERE n_live > 0 AND pattern_id > $1 ORDER BY pattern_id LIMIT $2
+# A pattern's row is written anew by another extractor, and where it turns out to be generated.
+FACTS = """
+SELECT pattern_id, language, kind, n_tokens, is_trivial,
+    hashtextextended(concat_ws(' ', extractor_version, is_trivial, trivial_reason), 0) AS state
+FROM stemma.patterns WHERE n_live > 0 ORDER BY pattern_id
 """
-N_PATTERNS = "SELECT count(*) AS n FROM stemma.patterns WHERE n_live > 0"
+PATTERNS = """
+SELECT p.shingles, p.sub_tokens, p.structure, p.code
+FROM {wanted} w JOIN stemma.patterns p USING (pattern_id) ORDER BY p.pattern_id
+"""
 PLACES = """
 SELECT s.pattern_id, t.token_hash, r.name AS repository, f.path, s.qualified_name AS name, s.start_line, s.end_line
 FROM stemma.files AS f
@@ -85,11 +90,11 @@ def publish_index(db: Database, vectors: Vectors | None, settings: Settings) -> 
 def read_index(db: Database, vectors: Vectors | None, former: Index | None = None, *, digest: str = "") -> Index:
     """The index of what is live now, in memory; without `vectors` none of it has one.
 
-    Vectors that `former` holds of the same embedding are taken from there: the store is asked for the others only.
+    What `former` holds of the same patterns and embeddings is taken from there: only the others are asked for.
     """
     with db.transaction() as transaction:
         transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one moment for all that follows
-        arrays, kinds, languages, ids = _patterns(transaction)
+        arrays, kinds, languages, ids = _patterns(transaction, former)
         repositories = transaction.read(REPOSITORIES)
         arrays |= _places(transaction, ids, repositories["name"])
         embedded = transaction.read(EMBEDDED, [vectors.embedder_name]) if vectors else None
@@ -115,25 +120,58 @@ def _former(settings: Settings) -> Index | None:
         return None
 
 
-def _batches(transaction: Transaction) -> Iterator[pl.DataFrame]:
-    total = transaction.read(N_PATTERNS)["n"].item()
-    last = ""
-    with phase("index", total=total, unit="patterns") as progress:
-        while not (batch := transaction.read(PATTERNS, [last, BATCH])).is_empty():
-            last = batch["pattern_id"][-1]
-            progress.advance(len(batch))
-            yield batch
+def _batches(transaction: Transaction, ids: pl.Series) -> Iterator[pl.DataFrame]:
+    with phase("index", total=len(ids), unit="patterns") as progress:
+        for start in range(0, len(ids), BATCH):
+            wanted = ids[start : start + BATCH]
+            with transaction.staged("indexed", wanted.to_frame()) as name:
+                yield transaction.read(PATTERNS.format(wanted=name))
+            progress.advance(len(wanted))
 
 
-def _patterns(transaction: Transaction) -> tuple[dict[str, NDArray[Any]], list[str], list[str], pl.Series]:
+def _patterns(
+    transaction: Transaction, former: Index | None
+) -> tuple[dict[str, NDArray[Any]], list[str], list[str], pl.Series]:
     """Arrays of the patterns, names of the kinds and languages, and the ids in order."""
-    small = ["pattern_id", "language", "kind", "n_tokens", "is_trivial"]
-    frames, structures, structure_sizes = [_EMPTY.select(small)], [_NO_BYTES], [_NO_SIZES]
-    codes, code_sizes = [_NO_BYTES], [_NO_SIZES]
-    sketches = list[Sketches]()
-    shingles, shingle_sizes, words, word_sizes = [np.empty(0, np.int32)], [_NO_SIZES], [_EMPTY["word"]], [_NO_SIZES]
-    for batch in _batches(transaction):
-        frames.append(batch.select(small))
+    facts = transaction.read(FACTS)
+    ids, states = _halves(facts["pattern_id"]), facts["state"].to_numpy()
+    renewal = Renewal(former, ids, states)
+    structures, codes, shingles, words, sketches = _texts(transaction, facts["pattern_id"].filter(~renewal.is_held))
+    known = renewal.vocabulary()
+    vocabulary, numbers = _numbered(pl.concat([known, words[0]]))
+    lists = {
+        ("structures", "structure_ends"): structures,
+        ("codes", "code_ends"): codes,
+        ("shingles", "shingles_ends"): shingles,
+        ("words", "words_ends"): Lists(numbers[len(known) :], words[1]),
+    }
+    languages, language = _numbered(facts["language"])
+    kinds, kind = _numbered(facts["kind"])
+    is_trivial = facts["is_trivial"].to_numpy()
+    arrays: dict[str, NDArray[Any]] = {
+        "ids": ids,
+        "states": states,
+        "language": language.astype(np.uint16),
+        "kind": kind.astype(np.uint16),
+        "n_tokens": facts["n_tokens"].cast(pl.Int32).to_numpy(),
+        "is_trivial": is_trivial,
+        **_text_arrays("vocabulary", "vocabulary_ends", vocabulary),
+        **renewal.postings(sketches, is_trivial),
+    }
+    for name, ends in list(lists):
+        whole = renewal.lists(name, ends, lists.pop((name, ends)))
+        arrays |= {name: whole.values, ends: whole.ends}
+    return arrays, kinds.to_list(), languages.to_list(), facts["pattern_id"]
+
+
+def _texts(
+    transaction: Transaction, ids: pl.Series
+) -> tuple[Lists, Lists, Lists, tuple[pl.Series, NDArray[np.int64]], Sketches]:
+    """Structures, codes, shingles, words and fingerprints of these patterns, in order."""
+    structures, structure_sizes, codes, code_sizes = [_NO_BYTES], [_NO_SIZES], [_NO_BYTES], [_NO_SIZES]
+    shingles, shingle_sizes, words, word_sizes = [np.empty(0, np.int32)], [_NO_SIZES], [_NO_WORDS], [_NO_SIZES]
+    sketches = [sketch(_NO_WORDS)]
+    for batch in _batches(transaction, ids):
         text, sizes = _bytes_of(batch["structure"])
         structures.append(text)
         sketches.append(sketch(batch["structure"]))
@@ -147,46 +185,15 @@ def _patterns(transaction: Transaction) -> tuple[dict[str, NDArray[Any]], list[s
         values, sizes = _values_of(batch["sub_tokens"])
         words.append(values.cast(pl.String))
         word_sizes.append(sizes)
-    facts = pl.concat(frames)
-    vocabulary, word = _numbered(pl.concat(words))
-    languages, language = _numbered(facts["language"])
-    kinds, kind = _numbered(facts["kind"])
-    arrays: dict[str, NDArray[Any]] = {
-        "ids": _halves(facts["pattern_id"]),
-        "language": language.astype(np.uint16),
-        "kind": kind.astype(np.uint16),
-        "n_tokens": facts["n_tokens"].cast(pl.Int32).to_numpy(),
-        "is_trivial": facts["is_trivial"].to_numpy(),
-        "structures": _joined(structures),
-        "structure_ends": np.cumsum(_joined(structure_sizes)),
-        "codes": _joined(codes),
-        "code_ends": np.cumsum(_joined(code_sizes)),
-        "shingles": _joined(shingles),
-        "shingles_ends": np.cumsum(_joined(shingle_sizes)),
-        "words": word,
-        "words_ends": np.cumsum(_joined(word_sizes)),
-        **_text_arrays("vocabulary", "vocabulary_ends", vocabulary),
-    }
-    arrays |= _postings(sketches, arrays["is_trivial"])
-    return arrays, kinds.to_list(), languages.to_list(), facts["pattern_id"]
-
-
-def _postings(sketches: list[Sketches], is_trivial: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    """Fingerprint -> rows of patterns that are not trivial. One sort of (fingerprint, row) as single integers."""
-    sizes = np.concatenate([_NO_SIZES, *(part.sizes for part in sketches)])
-    values = np.concatenate([np.empty(0, np.uint32), *(part.values for part in sketches)])
-    rows = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
-    is_kept = np.repeat(~is_trivial, sizes)
-    keys = values[is_kept].astype(np.uint64) << np.uint64(32) | rows[is_kept]
-    keys.sort()
-    hashes = (keys >> np.uint64(32)).astype(np.uint32)
-    starts = starts_of(hashes)
-    return {
-        "posting_hashes": hashes[starts],
-        "posting_starts": np.append(starts, len(hashes)).astype(np.int64),
-        "posting_rows": (keys & np.uint64(0xFFFFFFFF)).astype(np.int32),
-        "sketch_sizes": sizes.astype(np.uint8),
-    }
+    sketch_sizes = np.concatenate([part.sizes for part in sketches])
+    fingerprints = Sketches(np.append(0, np.cumsum(sketch_sizes)), np.concatenate([part.values for part in sketches]))
+    return (
+        Lists(_joined(structures), _joined(structure_sizes)),
+        Lists(_joined(codes), _joined(code_sizes)),
+        Lists(_joined(shingles), _joined(shingle_sizes)),
+        (pl.concat(words), _joined(word_sizes)),
+        fingerprints,
+    )
 
 
 def _places(transaction: Transaction, ids: pl.Series, repositories: pl.Series) -> dict[str, NDArray[Any]]:
@@ -251,19 +258,13 @@ def _unchanged(
     former: Index, ids: pl.Series, made_at: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """For each id its row in the former index, and whether the vector there is that of the same embedding."""
-    old, new = former.arrays["ids"], _halves(ids)
-    at = np.minimum(np.searchsorted(old[:, 0], new[:, 0]), len(old) - 1)
-    is_same: NDArray[np.bool_] = (old[at] == new).all(axis=1) & former.arrays["has_vector"][at]
+    at, is_there = rows_in(former, _halves(ids))
+    is_same = is_there & former.arrays["has_vector"][at]
     return at, is_same & (former.arrays["embedded_at"][at] == made_at)
 
 
-_EMPTY = pl.DataFrame(
-    schema={
-        "pattern_id": pl.String, "language": pl.String, "kind": pl.String, "n_tokens": pl.Int32,
-        "is_trivial": pl.Boolean, "word": pl.String,
-    }
-)  # fmt: skip
 _NO_BYTES, _NO_SIZES = np.empty(0, np.uint8), np.empty(0, np.int64)
+_NO_WORDS = pl.Series([], dtype=pl.String)
 
 
 def _halves(ids: pl.Series) -> NDArray[np.uint64]:

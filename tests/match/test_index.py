@@ -148,6 +148,50 @@ def test_vectors_come_from_the_store_and_then_from_the_former_index(
     assert index.nearest(stored[2], np.ones(4, np.bool_), 1).tolist() == [3]
 
 
+def told(index: Index) -> dict[str, object]:
+    """All that an index says, without the numbers that words happen to have in it."""
+    arrays = {name: array.tolist() for name, array in index.arrays.items() if "voc" not in name and name != "words"}
+    words = [[index.vocabulary[code] for code in index.part("words", row)] for row in range(len(index))]
+    about = {name: value for name, value in index.about.items() if name not in ("digest", "built_at")}
+    return {"words": words, **about, **arrays}
+
+
+def test_an_index_carried_over_is_the_one_that_is_made_anew(
+    database: Database, settings: Settings, three: None, add_pattern: AddPattern
+) -> None:
+    for letter in "d0f9":
+        add_pattern(letter, [3, len(letter)], ["gamma", letter], structure=LONG + letter * 3)
+    publish_index(database, None, settings)
+    # Between, before and after those that stay: new ones, one gone, one that is trivial now, one that was read anew.
+    for letter in "e17":
+        add_pattern(letter, [9, 8], ["epsilon", "alpha"], structure="é" + LONG + letter)
+    add_pattern("8", structure=LONG, is_trivial=True)
+    changes = (
+        "UPDATE stemma.patterns SET n_live = 0, n_repositories = 0 WHERE pattern_id = repeat('d', 32)",
+        "UPDATE stemma.patterns SET is_trivial = true WHERE pattern_id = repeat('0', 32)",
+        "UPDATE stemma.patterns SET extractor_version = 'x', code = 'new', sub_tokens = '{zeta}', shingles = '{}' "
+        "WHERE pattern_id = repeat('f', 32)",
+    )
+    for change in changes:
+        database.execute(change)
+    publish_index(database, None, settings)
+    carried, made = open_index(settings), read_index(database, None)
+    assert told(carried) == told(made)
+    assert carried.codes[carried.row_of("f" * 32) or 0] == "new"
+
+
+def test_what_holds_is_not_read_again(
+    database: Database, settings: Settings, three: None, add_pattern: AddPattern
+) -> None:
+    publish_index(database, None, settings)
+    database.execute("UPDATE stemma.patterns SET code = 'not read'")
+    add_pattern("d")
+    publish_index(database, None, settings)
+    index = open_index(settings)
+    assert [index.codes[row] == "not read" for row in range(4)] == [False, False, False, False]
+    assert len(index) == 4
+
+
 def test_an_index_of_nothing_finds_nothing(database: Database) -> None:
     index = read_index(database, None)
     assert (len(index), index.row_of("a" * 32)) == (0, None)
