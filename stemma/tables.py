@@ -458,7 +458,7 @@ verdicts = Table(
     _required("reason", Text, "What decided it, in one sentence"),
     _optional("changed", Text, "What changed since the verdict before, in one sentence; null of the first"),
     _required("rule_version", Text, "Rule, calibration and labels it was decided by"),
-    _required("votes_digest", Text, "Hash of the votes and the rule that gave it"),
+    _required("votes_digest", Text, "The votes and reviews it rests on, each in a word"),
     PrimaryKeyConstraint("pattern_id", "exact_hash", "decided_at"),
     comment="One row per verdict on one text of a pattern, kept as history; one is added when its votes change.",
 )
