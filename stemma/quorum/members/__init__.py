@@ -24,6 +24,7 @@ def open_members(settings: Settings | None = None, database: Database | None = N
     from stemma.quorum.members.documentation import Documentation
     from stemma.quorum.members.history import History
     from stemma.quorum.members.lizard import Lizard
+    from stemma.quorum.members.logic import Logic
     from stemma.quorum.members.mypy import Mypy
     from stemma.quorum.members.packs import Packs
     from stemma.quorum.members.parse import Parse
@@ -40,6 +41,7 @@ def open_members(settings: Settings | None = None, database: Database | None = N
         Packs("security"),
         Secrets(),
         Packs("correctness"),
+        Logic(),
         Lizard(),
         Vulture(),
         Documentation(),
