@@ -39,7 +39,7 @@ _SKIPPED = ("B101", *(f"B{number}" for number in (*range(401, 410), 411, 412, 41
 # three of 5,000 definitions of installed packages have one, two for names and one as HTTP's digest scheme demands.
 # `extractall` (B202) it finds in any name that ends so, `safe_extractall` included, and FTP (B321) in what is there to
 # speak FTP: all 5 vetoes by these on 13,258 functions of well-kept packages were such. A pack reads the call itself.
-# Jinja without autoescape (B701) is right for what is no HTML, or whose writer is trusted: of 3 there, 1 was a weakness.
+# Jinja without autoescape (B701) is right for what is no HTML, or whose writer is trusted: of 3, 1 was a weakness.
 _GRADES: dict[str, Severity] = {
     **dict.fromkeys(("B602", "B605", "B609"), "high"),
     **dict.fromkeys(("B202", "B321", "B324", "B604", "B701"), "medium"),
