@@ -1,13 +1,13 @@
 """The order in which evidence is taken when what commits ended is paired with what they began.
 
-Each kind of evidence lives in `pairing`, `containers` and `swaps`; what is made of the pairs, in `kinds`.
+Each kind of evidence lives in `pairing`, `containers`, `swaps` and `company`; what is made of the pairs, in `kinds`.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from stemma.lineage import containers, pairing, swaps
+from stemma.lineage import company, containers, pairing, swaps
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
 
@@ -35,12 +35,14 @@ def pair(
     _follow(contents, unpaired, left, right, calibration)
     unpaired.doubted = swaps.doubtful(contents, unpaired, left, right, calibration)
     pairing.by_text(unpaired)
+    company.by_overrides(contents, unpaired, calibration)
     pairing.by_likeness(contents, unpaired, calibration)
     # Who is called instead of it says more than the likeness of something in another file.
-    swaps.by_callers(contents, unpaired, left, right, calibration)
+    company.by_callers(contents, unpaired, left, right, calibration)
     pairing.by_likeness_anywhere(contents, unpaired, calibration)
+    company.by_company(contents, unpaired, left, right, calibration)
     swaps.settle_again(unpaired, unpaired.doubted)
-    swaps.by_callers(contents, unpaired, left, right, calibration)
+    company.by_callers(contents, unpaired, left, right, calibration)
     _follow(contents, unpaired, left, right, calibration)
     return unpaired.pairs, renamed
 

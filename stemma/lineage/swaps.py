@@ -1,16 +1,18 @@
-"""Names that changed hands: a place that kept its name while its text went elsewhere, and callers that follow a rename.
+"""Names that changed hands: a place that kept its name while its text went elsewhere.
 
-The place counts most in `pairing`; here it is doubted where the texts say otherwise. Thresholds are in `calibration`.
+The place counts most in `pairing`; here it is doubted where the texts say otherwise. What either text is more like is
+found in `exchanges`; thresholds are in `calibration`.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from stemma.lineage import exchanges
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
 from stemma.lineage.likeness import SIDE, scored
-from stemma.lineage.pairing import GROUP_PAIRS, Unpaired, by_score, with_text
+from stemma.lineage.pairing import Unpaired, with_text
 
 DOUBTED = 5_000  # pairs of one commit; a commit that rewrites more of them swaps no names by hand
 _LAST_NAME = r"(\w+)\W*$"
@@ -23,33 +25,28 @@ def doubtful(
 
     Only where something else is left over that may be meant. Not where the new text calls what is left over, or the old
     one did: then text was moved out of the function, or into it, and it is still the same. And not where another of the
-    same name is left over: a method that was pushed down leaves its place to what stands there. Two texts that both
-    stand elsewhere, word for word, are doubted however alike they are: names were shifted.
+    same name is left over: a method that was pushed down leaves its place to what stands there. But in spite of both
+    where the parameters went with the text. Two texts that both stand elsewhere, word for word, are doubted however
+    alike they are, and so are two that are both more like others: names were shifted, or exchanged.
     """
     pairs = unpaired.pairs.filter((pl.col("matched_by") == "same_place") & (pl.len().over("problem") <= DOUBTED))
-    both = _beside(pairs, ended, begun).filter(
+    both = beside(pairs, ended, begun).filter(
         ~pl.col("is_type"), pl.col("pattern_id") != pl.col("pattern_id_parent"), pl.col("name") == pl.col("name_parent")
     )
     left, right = (side.filter(~pl.col("is_type")) for side in (unpaired.left, unpaired.right))
-    both = both.filter(
-        pl.col("problem").is_in(pl.concat([left["problem"], right["problem"], _shifted(both)["problem"]]).implode())
-    )
+    is_near = pl.col("problem").is_in(pl.concat([left["problem"], right["problem"]]).implode())
+    # A pair alone in its file, of a commit with nothing left over, has nothing to be exchanged with.
+    both = both.with_columns(is_near=is_near).filter(pl.col("is_near") | (pl.len().over("problem", "path") > 1))
     if both.is_empty():
         return pairs.clear()
-    both = both.join(_namesakes(left, right), on=["problem", "name"], how="anti", maintain_order="left")
-    handing_on = pl.concat(
-        _calls(contents, both, suffix)
-        .join(other.select("problem", called="name"), on=["problem", "called"], how="semi")
-        .select("problem", "child")
-        for suffix, other in (("", right), ("_parent", left))
-    )
-    told = scored(contents, both, calibration)
-    text = pl.mean_horizontal("like_windows", "like_words")
-    weak = told.filter(text < calibration.thresholds["weak_place"]).join(
-        handing_on, on=["problem", "child"], how="anti"
-    )
+    told = scored(contents, both, calibration).with_columns(text=exchanges.TEXT)
+    told = exchanges.elsewhere(contents, told, left, right, calibration)
+    weak = told.filter("is_near", pl.col("text") < calibration.thresholds["weak_place"])
+    plain = weak.join(_namesakes(left, right), on=["problem", "name"], how="anti", maintain_order="left")
+    plain = plain.join(_handing_on(contents, plain, left, right), on=["problem", "child"], how="anti")
     key = ["problem", "parent", "child"]
-    doubted = pl.concat([weak.select(key), _shifted(both).select(key)]).unique(maintain_order=True)
+    found = (plain, _declared_elsewhere(weak, calibration), _exchanged(told, calibration), _shifted(both, left, right))
+    doubted = pl.concat(each.select(key) for each in found).unique(maintain_order=True)
     back = pairs.join(doubted, on=key, how="semi", maintain_order="left")
     unpaired.found = [group.join(doubted, on=key, how="anti", maintain_order="left") for group in unpaired.found]
     unpaired.left = _put_back(unpaired.left, ended, back.select("problem", node="parent"))
@@ -57,11 +54,41 @@ def doubtful(
     return back
 
 
+def _handing_on(contents: Contents, both: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of which the new text calls what is new, or the old one called what is gone."""
+    return pl.concat(
+        calls(contents, both, suffix)
+        .join(other.select("problem", called="name"), on=["problem", "called"], how="semi")
+        .select("problem", "child")
+        for suffix, other in (("", right), ("_parent", left))
+    )
+
+
+def _declared_elsewhere(weak: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
+    """Pairs of which either text stands with its parameters under a name that is left over."""
+    numbers = calibration.thresholds
+    return weak.filter(
+        pl.any_horizontal(
+            pl.col(f"{end}_is_left_over")
+            & (pl.col(f"{end}_text") >= numbers["swapped"])
+            & (pl.col(f"{end}_parameters") - pl.col("like_parameters") >= numbers["declared"])
+            for end in ("future", "past")
+        )
+    )
+
+
+def _exchanged(told: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
+    """Pairs of which the old one is more like another new one, and the new one more like another old one."""
+    worse = pl.min_horizontal("future_score", "past_score") - pl.col("score")
+    known = pl.col("future_score").is_not_null() & pl.col("past_score").is_not_null()
+    return told.filter(known & (worse >= calibration.thresholds["exchanged"]))
+
+
 def _namesakes(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(side.select("problem", "name") for side in (left, right)).unique()
 
 
-def _beside(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:
+def beside(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:
     older = ended.select("problem", pl.col("node").alias("parent"), *SIDE, "path")
     newer = begun.select("problem", pl.col("node").alias("child"), *SIDE, "path", "is_type", "is_trivial")
     return pairs.select("problem", "parent", "child").join(
@@ -69,17 +96,21 @@ def _beside(pairs: pl.DataFrame, ended: pl.DataFrame, begun: pl.DataFrame) -> pl
     ).join(older, on=["problem", "parent"], suffix="_parent", maintain_order="left")  # fmt: skip
 
 
-def _shifted(both: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of which either text stands, in another pair of the file, on the other side."""
+def _shifted(both: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of which either text stands, left over or in another pair of the file, on the other side."""
     telling = both.filter(~pl.col("is_trivial"))
+    place = ("problem", "path")
+    new = pl.concat([telling.select(*place, "pattern_id"), right.select(*place, "pattern_id")])
+    old = pl.concat(
+        [telling.select(*place, text="pattern_id_parent"), left.select("problem", path="home", text="pattern_id")]
+    )
     forward = telling.join(
-        telling.select("problem", "path", pattern_id_parent="pattern_id"),
-        on=["problem", "path", "pattern_id_parent"], how="semi", maintain_order="left",
+        new.rename({"pattern_id": "pattern_id_parent"}), on=[*place, "pattern_id_parent"], how="semi",
+        maintain_order="left",
     )  # fmt: skip
     return forward.join(
-        telling.select("problem", "path", pattern_id="pattern_id_parent"),
-        on=["problem", "path", "pattern_id"], how="semi", maintain_order="left",
-    )  # fmt: skip
+        old.rename({"text": "pattern_id"}), on=[*place, "pattern_id"], how="semi", maintain_order="left"
+    )
 
 
 def _put_back(unpaired: pl.DataFrame, versions: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
@@ -95,46 +126,7 @@ def settle_again(unpaired: Unpaired, doubted: pl.DataFrame) -> None:
     unpaired.settle(free)
 
 
-def by_callers(
-    contents: Contents, unpaired: Unpaired, ended: pl.DataFrame, begun: pl.DataFrame, calibration: Calibration
-) -> None:
-    """Pair what is gone with what is new where functions that called the one call the other instead."""
-    left, right = (side.filter(~pl.col("is_type")) for side in (unpaired.left, unpaired.right))
-    wanted = left.select("problem").join(right, on="problem", how="semi").unique()
-    pairs = unpaired.pairs.join(wanted, on="problem", how="semi").filter(pl.len().over("problem") <= DOUBTED)
-    both = _beside(pairs, ended, begun).filter(pl.col("exact_hash") != pl.col("exact_hash_parent"))
-    if both.is_empty() or left.is_empty() or right.is_empty():
-        return
-    lost, gained = (_calls(contents, both, suffix) for suffix in ("_parent", ""))
-    key = ["problem", "child", "called"]
-    only_lost, only_gained = lost.join(gained, on=key, how="anti"), gained.join(lost, on=key, how="anti")
-    only_lost = only_lost.join(left.select("problem", called="name"), on=["problem", "called"], how="semi")
-    only_gained = only_gained.join(right.select("problem", called="name"), on=["problem", "called"], how="semi")
-    swapped = (
-        only_lost.join(only_gained, on=["problem", "child"], suffix="_new")
-        .group_by("problem", "called", "called_new")
-        .len("n")
-    )
-    n_either = pl.max_horizontal(
-        pl.col("n").sum().over("problem", "called"), pl.col("n").sum().over("problem", "called_new")
-    )
-    agreed = swapped.filter(2 * pl.col("n") > n_either)
-    candidates = (
-        agreed.join(
-            left.select("problem", "name", parent="node"), left_on=["problem", "called"], right_on=["problem", "name"]
-        )
-        .join(
-            right.select("problem", "name", child="node"),
-            left_on=["problem", "called_new"],
-            right_on=["problem", "name"],
-        )
-        .select("problem", "parent", "child")
-        .filter(pl.len().over("problem") <= GROUP_PAIRS)
-    )
-    unpaired.settle(by_score(contents, unpaired, candidates, calibration, "callers", matched_by="same_callers"))
-
-
-def _calls(contents: Contents, both: pl.DataFrame, suffix: str) -> pl.DataFrame:
+def calls(contents: Contents, both: pl.DataFrame, suffix: str) -> pl.DataFrame:
     side = both.select("problem", "child", exact_hash=f"exact_hash{suffix}", language=f"language{suffix}")
     named = with_text(contents, side, "calls").explode("calls").drop_nulls("calls")
     return named.select("problem", "child", called=pl.col("calls").str.extract(_LAST_NAME)).drop_nulls().unique()

@@ -133,3 +133,23 @@ def test_a_function_that_is_only_alike_was_not_extracted(
     repository.commit("second", {"a.py": file(WHOLE.replace("total = 0", "total = 1.0 + len(rows)"), KEEP, other)})
     repo_id = bring_up(repository.path)
     assert second(database, repo_id) == [("introduced", "a.py:other"), ("body_changed", "a.py:whole")]
+
+
+def test_a_short_function_is_extracted_where_what_it_calls_is_called_by_its_name_instead(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    def calling(called: str) -> str:
+        return (
+            f"def flipped(stream, angle):\n    angle = min(angle, 360)\n    return {called}([stream], 'flip', angle)\n"
+        )
+
+    wrapped = "def wrapped(*args):\n    return Node(*args)\n"
+    wrapping = "def wrapping(*args):\n    log.warning('asked')\n    check(args)\n    return Node(*args)\n"
+    repository.commit("first", {"a.py": file(calling("Node"), KEEP)})
+    repository.commit("second", {"a.py": file(calling("wrapped"), KEEP, wrapped)})
+    repository.commit("third", {"a.py": file(calling("Node"), KEEP, wrapped)})
+    repository.commit("fourth", {"a.py": file(calling("wrapping"), KEEP, wrapped, wrapping)})
+    repo_id = bring_up(repository.path)
+    assert [row for row in told(database, repo_id) if row[1] == "extracted"] == [
+        ("second", "extracted", "a.py:wrapped"),
+    ]

@@ -185,3 +185,50 @@ def test_a_method_that_is_pushed_down_leaves_its_place_to_what_stands_there(
     repo_id = bring_up(repository.path)
     assert ("modified_from", "first", "a.py:Base.solve", "a.py:Base.solve") in second(derived(database, repo_id))
     assert ("introduced", "a.py:Below.solve") in second(told(database, repo_id))
+
+
+def test_two_that_are_both_more_like_each_others_past_have_exchanged_names_though_both_were_edited(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    """The plain name went to what was `joint_total`, edited, and what had it is `plain_total` now, edited too."""
+    plain = "def total(items, base):\n    rows = [item.price for item in items]\n    return sum(rows) * base\n"
+    joint = "def joint_total(groups, names, base):\n    rows = []\n    for group in groups:\n"
+    joint += (
+        "        rows.append(sum(item.price for item in group if item.name in names))\n    return max(rows) * base\n"
+    )
+    repository.commit("first", {"a.py": file(plain, joint, function("k", "parse"))})
+    renamed = plain.replace("def total", "def plain_total").replace("* base", "* base + 1")
+    taken = joint.replace("def joint_total", "def total").replace("max(rows)", "min(rows)")
+    repository.commit("second", {"a.py": file(renamed, taken, function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert [row for row in second(derived(database, repo_id)) if row[0] == "renamed_from"] == [
+        ("renamed_from", "first", "a.py:total", "a.py:plain_total"),
+        ("renamed_from", "first", "a.py:joint_total", "a.py:total"),
+    ]
+
+
+def test_a_text_that_went_with_its_parameters_was_renamed_though_its_old_name_hands_on_to_it(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    old = function("one").replace("(items)", "(items, weights, base)")
+    handing_on = "def one(*args):\n    print('old', len(args))\n    return many(*args)\n"
+    repository.commit("first", {"a.py": file(old, function("k", "parse"))})
+    repository.commit("second", {"a.py": file(handing_on, old.replace("one", "many"), function("k", "parse"))})
+    repo_id = bring_up(repository.path)
+    assert second(derived(database, repo_id)) == [("renamed_from", "first", "a.py:one", "a.py:many")]
+    assert ("introduced", "a.py:one") in second(told(database, repo_id))
+
+
+def test_names_that_moved_on_by_one_are_followed_to_the_last(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    bodies = ("total", "longest", "parse")
+    repository.commit("first", {"a.py": file(*(function(f"test{n}", body) for n, body in enumerate(bodies)))})
+    later = (function(f"test{n}", body) for n, body in enumerate(bodies, start=1))
+    repository.commit("second", {"a.py": file(*later)})
+    repo_id = bring_up(repository.path)
+    assert second(derived(database, repo_id)) == [
+        ("renamed_from", "first", "a.py:test0", "a.py:test1"),
+        ("renamed_from", "first", "a.py:test1", "a.py:test2"),
+        ("renamed_from", "first", "a.py:test2", "a.py:test3"),
+    ]
