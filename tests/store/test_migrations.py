@@ -79,6 +79,15 @@ def test_up_down_up_gives_the_same_and_down_leaves_nothing(empty_database: Datab
     assert form_of(empty_database).rows() == first
 
 
+def test_views_that_dbt_built_do_not_stand_in_the_way(empty_database: Database) -> None:
+    migrations.migrate(empty_database)
+    migrations.downgrade(empty_database, "0009")
+    empty_database.execute("CREATE SCHEMA stemma_staging")
+    empty_database.execute("CREATE VIEW stemma_staging.stg_verdicts AS SELECT * FROM stemma.verdicts")
+    migrations.migrate(empty_database)
+    assert migrations.current(empty_database) == migrations.head()
+
+
 def test_migrating_twice_at_once_is_migrating_once(empty_database: Database) -> None:
     errors: list[Exception] = []
 

@@ -18,6 +18,7 @@ from stemma.tables import PARTITIONED, SCHEMA, metadata
 FOLDER = Path(__file__).parent
 LOCK = "stemma.migrate"
 VERSION_TABLE = f"{SCHEMA}.alembic_version"
+VIEWS_SCHEMA = "stemma_staging"
 _PARTITION = re.compile(rf"({'|'.join(table.name for table in PARTITIONED)})_(default|y\d{{4}}m\d{{2}})")
 
 
@@ -74,6 +75,8 @@ def _run_alembic(database: Database, direction: Literal["upgrade", "downgrade"],
             # Held to the end of the transaction: of two at once, the second finds the work of the first done.
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(LOCK))))
             _ensure_schema(connection)
+            # What dbt reads the tables by holds on to their columns; the next run builds it anew.
+            connection.execute(sa.schema.DropSchema(VIEWS_SCHEMA, cascade=True, if_exists=True))
             config.attributes["connection"] = connection
             getattr(command, direction)(config, revision)
     except sa.exc.DBAPIError as error:
