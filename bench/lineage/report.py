@@ -27,10 +27,12 @@ ANCHORS = (
 DOUBTED = {
     "commons-lang EqualsBuilder.reflectionAppend": "at 0095d8adf2 the static method became the private one of three "
     "parameters; the labels give its past to the new public overload, whose text came from reflectionEquals",
-    "okhttp RealCall.execute": "at 37c01895cc Job.execute was written anew, as CodeShovel's own labels say; the "
-    "corrected ones go on into Job.sendRequest",
+    "okhttp RealCall.execute": "at 749a65b776 Job.run became Job.execute, and Job.execute Job.getResponse, word for "
+    "word; the labels go on along the name execute, and at 37c01895cc, where it was written anew, into Job.sendRequest",
     "checkstyle Checker.process": "at 0e3fe56436 process(String[]) is new and calls process(String), which stays; the "
     "labels take the new one for a method moved from elsewhere",
+    "javaparser SourceFileInfoExtractor.solve": "3ba679f8e9 changed solveField and left solve as it was",
+    "spring-framework GenericConversionService.getConverter": "7f6fc4e82e took blanks from the ends of its lines",
     "junit4 BlockJUnit4ClassRunner.*": "30f2b16525 reformatted on a branch whose text the merge dc44abf52 dropped",
 }
 

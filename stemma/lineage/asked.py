@@ -180,6 +180,7 @@ class Asking:
         found = self.contents.parsed(blob, walk.grammar).by_key[key]
         parents = real_parents(self._store, [sha]).get(sha, [])
         dates = (walk.history.changes[sha].committed_at, walk.history.changes[sha].authored_at)
+        cut_out = None
         for parent in [] if sha in self._shallow else parents:
             changes = tree_changes(self._store, parent, sha)
             birth = Birth(path, self.contents.text(blob) or b"", found, changes)
@@ -187,11 +188,14 @@ class Asking:
             before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
             after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
             born = _Commit(sha, (parent,), after, *dates)
-            if len(chosen) > 1 and (joint := self._joint([_Commit(parent, (), before, *dates), born], node_id)):
-                return joint
+            if len(chosen) > 1:
+                joint = self._joint([_Commit(parent, (), before, *dates), born], node_id)
+                if joint is not None and joint.places:
+                    return joint
+                cut_out = joint if len(parents) == 1 else None  # a merge's other parents may explain it
             if len(parents) == 1 and (joint := self._taken_out(birth, parent, before, born, node_id)):
                 return joint
-        return None
+        return cut_out
 
     def _taken_out(
         self, birth: Birth, parent: str, before: Mapping[str, _Blobs], born: _Commit, node_id: str
@@ -208,14 +212,16 @@ class Asking:
         gone = {path: (change.old_blob, change.new_blob) for path, change in removed.items()}
         dates = (born.committed_at, born.authored_at)
         first, second = _Commit(earlier[0], (), there, *dates), _Commit(parent, (earlier[0],), gone, *dates)
-        return self._joint([first, second, born], node_id)
+        joint = self._joint([first, second, born], node_id)
+        return joint if joint is not None and joint.places else None
 
     def _joint(self, commits: Sequence[_Commit], node_id: str) -> Joint | None:
-        """What the first of these commits held and the version came from."""
+        """What the first of these commits held and the version came from, or was cut out of."""
         told = self._trace(commits)
         edges = same_element(told.edges).filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
         origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
-        if not origins:
+        is_cut = (pl.col("node_id") == node_id) & pl.col("event_type").is_in(["extracted", "split"])
+        if not origins and told.events.filter(is_cut).is_empty():
             return None
         places = {row["node_id"]: Place(row["path"], commits[0].sha, _key(row)) for row in origins}
         is_removal = pl.col("node_id").is_in(list(places)) & (pl.col("event_type") == "removed")

@@ -156,3 +156,14 @@ def test_what_one_commit_takes_out_and_the_next_puts_back_elsewhere_is_followed_
         (back, "moved_across_files"),
         (back, "revived"),
     }
+
+
+def test_what_was_cut_out_of_a_function_in_another_file_says_so(repository: GitRepository) -> None:
+    lines = "    rows = []\n    for line in lines:\n        name, _, value = line.partition('=')\n"
+    lines += "        if not value or name.startswith('#'):\n            continue\n        rows.append((name, value))\n"
+    rest = "    total = 0\n    while rows:\n        name, value = rows.pop()\n"
+    rest += "        total += weights[name] * float(value)\n"
+    repository.commit(files={"a.py": f"def whole(lines, weights):\n{lines}{rest}"})
+    calling = f"def whole(lines, weights):\n    rows = parsed(lines)\n{rest}"
+    second = repository.commit(files={"a.py": calling, "b.py": f"def parsed(lines):\n{lines}    return rows\n"})
+    assert told(history_of(repository, "b.py", "parsed")) == [(second, "extracted"), (second, "introduced")]
