@@ -27,6 +27,9 @@ from stemma.match.scores import contents_of
 
 LEXICAL_BELOW = 0.15
 """Of renamed mutants .99 share fewer words; of candidates of real packages that do, hardly any is a clone."""
+STRUCTURAL_FROM = 0.65
+"""Of renamed mutants .995 have more; of long functions that are no copies many others share windows enough to be asked,
+and reading their texts took most of the matching of BigCloneBench."""
 LEAST_FINGERPRINT, LEAST_COMMON = 0.35, 20
 """Texts are read of pairs above: of renamed mutants .97."""
 FEATURES = ("structural", "ln(1 + common windows)", "fingerprint", "renaming")
@@ -49,10 +52,16 @@ def renamed_rule(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     for n in range(FOLDS):
         theta = _fitted(features[fold != n], is_clone[fold != n])
         held_out[fold == n] = _probability(theta, features[fold == n])
+    held_out[features[:, 0] < STRUCTURAL_FROM] = 0
     threshold = _threshold(pairs["group"].to_numpy().astype(str), held_out)
     theta = _fitted(features, is_clone)
     platt = dict(zip("acdeb", (-theta).round(3).tolist(), strict=True))
-    rule = {"lexical_below": LEXICAL_BELOW, "platt": dict(sorted(platt.items())), "threshold": threshold}
+    rule = {
+        "lexical_below": LEXICAL_BELOW,
+        "structural_from": STRUCTURAL_FROM,
+        "platt": dict(sorted(platt.items())),
+        "threshold": threshold,
+    }
     return rule, _figures(pairs, held_out, threshold)
 
 
@@ -63,7 +72,7 @@ def _fitted(features: Floats, is_clone: NDArray[np.bool_]) -> Floats:
 
 
 def _probability(theta: Floats, features: Floats) -> Floats:
-    return 1 / (1 + np.exp(-(features @ theta[:-1] + theta[-1])))
+    return 1.0 / (1 + np.exp(-(features @ theta[:-1] + theta[-1])))
 
 
 def _threshold(group: NDArray[np.str_], probability: Floats) -> float:
@@ -125,7 +134,11 @@ def _of_set(clones: CloneSet) -> pl.DataFrame:
 
 def _with_renaming(patterns: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Those of the pairs that share enough windows to be asked, all clones among them."""
-    is_asked = (pl.col("fingerprint") >= LEAST_FINGERPRINT) & (pl.col("n_common") >= LEAST_COMMON)
+    is_asked = (
+        (pl.col("structural") >= STRUCTURAL_FROM)
+        & (pl.col("fingerprint") >= LEAST_FINGERPRINT)
+        & (pl.col("n_common") >= LEAST_COMMON)
+    )
     asked = pairs.filter(is_asked | pl.col("is_clone"))
     found = consistencies(contents_of(patterns), asked["row_a"].to_numpy(), asked["row_b"].to_numpy())
     return asked.with_columns(renaming=pl.Series(found, dtype=pl.Float32))

@@ -56,11 +56,13 @@ class RenamedRule:
     """When structure and the places of the names say that a pair is a copy with other names, though no word is shared.
 
     The probability is 1 / (1 + exp(a * structural + b + c * ln(1 + n) + d * fingerprint + e * renaming)), n as in
-    `Calibration`; it is of pairs of which less than `lexical_below` of the words are common. The weighted mean of the
-    components takes the words that such a copy lacks for evidence against it.
+    `Calibration`; it is of pairs of which less than `lexical_below` of the words are common, and at least
+    `structural_from` of the tokens. The weighted mean of the components takes the words that such a copy lacks for
+    evidence against it.
     """
 
     lexical_below: float
+    structural_from: float
     a: float
     b: float
     c: float
@@ -127,6 +129,7 @@ def read_calibration(text: str) -> Calibration:
             type_3_structural=float(raw["type_3_structural"]),
             renamed=RenamedRule(
                 float(renamed["lexical_below"]),
+                float(renamed["structural_from"]),
                 **{name: float(renamed["platt"][name]) for name in "abcde"},
                 threshold=float(renamed["threshold"]),
             ),
@@ -152,7 +155,7 @@ def semantic_probability(rule: SemanticRule, cosine: Scores, lexical: Scores) ->
 
 
 def renamed_probability(rule: RenamedRule, components: Mapping[str, Scores], n_common: NDArray[Any]) -> Scores:
-    """That pairs of such components are copies with other names; NaN where one is unknown or more words are common."""
+    """That such pairs are copies with other names; NaN where a component is unknown or the rule is not of them."""
     structural, fingerprint, renaming = (
         components[name].astype(np.float64) for name in ("structural", "fingerprint", "renaming")
     )
@@ -163,7 +166,8 @@ def renamed_probability(rule: RenamedRule, components: Mapping[str, Scores], n_c
         + rule.d * fingerprint
         + rule.e * renaming
     )
-    return np.where(components["lexical"] < rule.lexical_below, found, np.float32(np.nan))
+    is_of_rule = (components["lexical"] < rule.lexical_below) & (structural >= rule.structural_from)
+    return np.where(is_of_rule, found, np.float32(np.nan))
 
 
 def _sigmoid(exponent: NDArray[np.float64]) -> Scores:
@@ -190,8 +194,8 @@ def _check(found: Calibration, weights: Mapping[str, float]) -> None:
         raise _unusable("the probability of 'renamed' does not rise with the evidence")
     if not found.threshold <= renamed.threshold < 1:
         raise _unusable("the threshold of 'renamed' is no probability, or lower than that of a match")
-    if not 0 < renamed.lexical_below <= 1:
-        raise _unusable("'lexical_below' is no share")
+    if not (0 < renamed.lexical_below <= 1 and 0 <= renamed.structural_from < 1):
+        raise _unusable("'lexical_below' or 'structural_from' is no share")
     if not 0 < found.type_3_structural < 1:
         raise _unusable("'type_3_structural' does not lie between 0 and 1")
 

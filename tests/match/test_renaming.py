@@ -12,8 +12,7 @@ import pytest
 from stemma.extract.extractor import File, Limits, extract
 from stemma.match.evidence import TYPE_3, is_match
 from stemma.match.pairs import compare, find_matches
-from stemma.match.renaming import consistency
-from stemma.match.tokens import read
+from stemma.match.renaming import Outlines, consistency
 
 LIMITS = Limits(max_file_bytes=1 << 20, parse_timeout_s=10.0)
 ORIGINAL = """
@@ -64,7 +63,8 @@ def scrambled(code: str) -> str:
 
 
 def share(a: str, b: str) -> float | None:
-    return consistency(read(a, "python"), read(b, "python"))
+    outlines = Outlines(lambda _: [])
+    return consistency(outlines.outline(a, "python"), outlines.outline(b, "python"))
 
 
 def patterns(*codes: str) -> pl.DataFrame:
