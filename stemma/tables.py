@@ -666,7 +666,7 @@ lineage_progress = Table(
     "lineage_progress",
     metadata,
     _repo_id(),
-    _required("step", Text, "occurrences, lineage or outcomes"),
+    _required("step", Text, "occurrences, lineage, outcomes or lives"),
     _optional("version", Text, "Extractor and rules that made its rows; null before the first"),
     _optional("first_parent_index", Integer, "Position of the last commit it has read; null before the first"),
     _optional("sha", Text, "That commit; when the chain no longer has it there, the step cuts back"),

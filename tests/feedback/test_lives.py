@@ -8,6 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from stemma.feedback import lives
+from stemma.feedback.life_sql import stage_lives
 from stemma.feedback.lives import LifeCounts, curve, survival, update_lives
 from stemma.store.postgres import Database
 from tests.attribution.agent import MODEL, Agent
@@ -72,6 +74,25 @@ def test_a_second_run_changes_nothing_nor_does_a_later_head_that_left_the_code_a
     attribute(repository.path)
     assert update_lives(database, repo_id) == LifeCounts()
     assert survival(database, ages=(80,)).filter(pl.col("origin") == "unknown")["survived_80d"].to_list() == [1.0]
+
+
+def test_lives_are_computed_again_only_when_what_they_are_made_of_changed(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(repository, agent)
+    repo_id = attribute(repository.path)
+    update_lives(database, repo_id)
+    before = database.read("SELECT * FROM stemma.lives ORDER BY life_id").rows()
+    staged: list[str] = []
+    monkeypatch.setattr(lives, "stage_lives", lambda *both: (staged.append("x"), stage_lives(*both)))
+    update_lives(database, repo_id)
+    assert not staged
+    database.execute("DELETE FROM stemma.lives WHERE NOT is_ended")
+    assert update_lives(database, repo_id) == LifeCounts(n_lives=2)
+    database.execute("UPDATE stemma.origins SET model = 'another' WHERE origin = 'agent'")
+    assert update_lives(database, repo_id).n_lives > 0
+    assert len(staged) == 2
+    assert len(database.read("SELECT * FROM stemma.lives").rows()) == len(before)
 
 
 def test_a_method_s_lines_are_not_counted_again_as_its_class_s(
