@@ -21,13 +21,29 @@ ALIASES = [
     ("java", "class A { Object a(String c) throws Exception { return Class.forName(c).getMethod(c).invoke(null); } }"),
     ("go", 'package p\nimport run "os/exec"\nvar start = run.Command\nfunc a(c string) any { return start(c) }\n'),
     ("go", 'package p\nimport . "os/exec"\nfunc a(c string) error { return Command(c).Run() }\n'),
+    ("javascript", "const cp = require('child_process');\nconst { exec: go } = cp;\nfunction a(c) { return go(c); }"),
+    ("javascript", "import { exec } from 'child_process';\nconst go = (c) => exec(c);\nfunction a(c) { return go(c) }"),
+    ("javascript", "const o = {};\no['reject' + 'Unauthorized'] = false;\nfunction a(u) { return https.get(u, o); }"),
+    ("javascript", "function a(db, n) { let q = 'SELECT b FROM c WHERE d = '; q += n; return db.query(q); }"),
+    ("typescript", "const base: string = 'SELECT b';\nfunction a(db: Pool, n: string) { return db.query(base + n); }"),
+    ("java", "class A { Object go(String c) { return new ProcessBuilder(c); } Object a(String c) { return go(c); } }"),
+    ("java", "import static java.lang.Runtime.*;\nclass A { Object a(String c) { return getRuntime().exec(c); } }"),
+    ("go", 'package p\nimport "os/exec"\nfunc g(c any) any { return exec.Cmd{c} }\nfunc a(c any) any { return g(c) }'),
+    ("go", 'package p\n//go:linkname g os/exec.Command\nfunc g(string) any\nfunc a(c string) any { return g(c) }\n'),
+    ("go", 'package p\nimport "crypto"\nvar mix = crypto.MD5\nfunc a() any { return mix.New() }\n'),
     ("go", 'package p\nimport (h "crypto/md5")\nvar mix = h.New\nfunc a() any { return mix() }\n'),
 ]  # fmt: skip
 HARMLESS = [
     ("javascript", "const cp = require('child_process');\nfunction a(c) { return c + 1; }"),
     ("javascript", "const size = sizes.exec;\nconst total = sum(2);\nfunction a(c) { return total + c; }"),
     ("java", "class A { final int r = 1; int a(int c) { return r + c; } }"),
+    (
+        "javascript",
+        "const { exec } = require('child_process');\nfunction run(c) { return c; }\nfunction a(c) { return run(c); }",
+    ),
+    ("javascript", "function a(db, n) { return db.query('SELECT b FROM c WHERE d = ?', [n]); }"),
     ("go", 'package p\nimport "os/exec"\nfunc a(c int) int { return c + 1 }\n'),
+    ("go", 'package p\nimport "os"\ntype t struct { n int }\nfunc a(x *t) { x.n = os.Getpid() }\n'),
     ("python", "from subprocess import run\n\n\ndef a(c):\n    return c + 1\n"),
 ]
 
@@ -64,6 +80,7 @@ def test_a_finding_outweighs_a_doubt(judge: Judge) -> None:
 
 def test_names_are_found_in_time_linear_in_a_hostile_file() -> None:
     content = "import " * 20_000 + "a: " * 20_000 + "x = " * 20_000 + '"select ' * 20_000
+    content += "f(a) {" * 20_000 + "{a" * 20_000 + "a.b" * 20_000 + "a[" * 20_000
     started = time.monotonic()
     for doubts in read_doubts().values():
         names_in(content, doubts)

@@ -1,5 +1,5 @@
-"""The packs: every rule for Python finds its bad examples and none of its good ones; what Semgrep cannot read, or not
-in time, is never a pass.
+"""The packs: every rule finds its bad examples and none of its good ones, in each of its languages; what Semgrep cannot
+read, or not in time, is never a pass.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ PACKS = Path(__file__).parents[2] / "stemma" / "quorum" / "packs"
 
 
 def stated_rules(family: str) -> list[dict[str, Any]]:
-    texts = [file.read_text("utf-8") for file in sorted(PACKS.glob(f"python-{family}.yaml"))]
+    texts = [file.read_text("utf-8") for file in sorted(PACKS.glob(f"*-{family}.yaml"))]
     return [rule for text in texts for rule in yaml.safe_load(text)["rules"]]
 
 
@@ -65,12 +66,12 @@ def test_every_rule_finds_its_bad_examples_and_none_of_its_good_ones(family: str
         for rule in stated_rules(family)
         for kind in ("bad", "good")
         for code in rule["metadata"]["examples"][kind]
-        for language in rule["languages"][:1]
+        for language in rule["languages"]
     ]
     votes = judge(family, tmp_path, [(language, code) for _, language, _, code in asked])
     wrong = [
-        (rule, "bad" if is_bad else "good", code)
-        for (rule, _, is_bad, code), findings in zip(asked, votes["findings"], strict=True)
+        (rule, language, "bad" if is_bad else "good", code)
+        for (rule, language, is_bad, code), findings in zip(asked, votes["findings"], strict=True)
         if (rule in found(findings)) != is_bad
     ]
     assert wrong == []
@@ -100,6 +101,33 @@ def test_a_failing_rule_fails_its_text_and_says_where_and_why(tmp_path: Path) ->
     told = {finding["rule"]: finding for finding in json.loads(vote["findings"])}
     assert told["python-shell-from-parameter"]["line"] == 2
     assert "unquoted" in told["python-shell-from-parameter"]["message"]
+
+
+UNCHECKED = 'package a\nimport "crypto/tls"\nvar c = &tls.Config{InsecureSkipVerify: true}\n'
+
+
+@pytest.mark.parametrize(("path", "vote"), [("client/client_test.go", "abstain"), ("client/client.go", "fail")])
+def test_a_certificate_unchecked_among_tests_is_a_doubt_and_elsewhere_a_failure(
+    path: str, vote: str, tmp_path: Path
+) -> None:
+    (told,) = judge("security", tmp_path, [("go", UNCHECKED)], path=path).to_dicts()
+    assert told["vote"] == vote
+    assert [finding["rule"] for finding in json.loads(told["findings"])] == ["go-tls-verification-off"]
+
+
+def test_a_rule_is_asked_only_about_the_files_that_mention_what_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs = read_packs("security")
+    asked = replace(packs.rules["python-shell-from-parameter"], only_where=r"\bwanted\b")
+    monkeypatch.setattr(
+        "stemma.quorum.members.packs.read_packs",
+        lambda _: replace(packs, rules={asked.name: asked}),
+    )
+    source = "import os\ndef f(d):\n    os.system('ls ' + d)\n"
+    files: list[tuple[str, str | bytes]] = [("python", source), ("python", source + "# wanted\n")]
+    votes = judge("security", tmp_path, files)
+    assert [found(findings) for findings in votes["findings"]] == [set(), {asked.name}]
 
 
 def test_what_stands_elsewhere_in_the_file_is_not_held_against_a_text(tmp_path: Path) -> None:
@@ -167,7 +195,7 @@ def test_a_file_too_long_for_semgrep_is_an_abstention(tmp_path: Path) -> None:
 
 def test_an_engine_that_answers_something_else_gives_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, answer in enumerate((b"", b"{}", b'{"results": 1}', b"[]")):
-        monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_, answer=answer: answer)
+        monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_, answer=answer, **__: answer)
         with pytest.raises(NoAnswerError):
             judge("security", tmp_path / str(number), [("python", "x = 1\n")])
 
@@ -176,7 +204,7 @@ def test_a_rule_that_runs_out_of_time_makes_no_pass(tmp_path: Path, monkeypatch:
     where = {"path": "files/0.py", "start": {"line": 1}, "end": {"line": 1}}
     late = {"error_type": "Timeout", "rule_id": "python-shell", "location": where, "severity": "warn", "message": ""}
     answer = {"results": [], "errors": [late], "paths": {"scanned": ["files/0.py"]}}
-    monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_: json.dumps(answer).encode())
+    monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_, **__: json.dumps(answer).encode())
     (vote,) = judge("security", tmp_path, [("python", "x = 1\n")]).to_dicts()
     assert vote["vote"] == "abstain"
     assert vote["reason"] == "no answer: Semgrep met 'Timeout' in its file by python-shell"

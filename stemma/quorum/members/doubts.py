@@ -25,8 +25,28 @@ _IS_WORD = r"(?<![\w$])(?:{})(?![\w$])"
 _ASSIGNED = re.compile(
     r"(?P<name>[A-Za-z_$][\w$]*)(?:\s*:\s*[\w.<>\[\], |]{1,200}?)?\s*(?::=|=(?![=>]))(?P<value>[^;\n]{0,2000})"
 )
+# What is taken out of an object at once; what is set in one; what a short function makes of its parameters.
+_TAKEN_APART = re.compile(r"\{(?P<names>[^{}=;]{1,300})\}\s*=(?![=>])(?P<value>[\w$.\s]{1,200}[;\n])")
+_SET_IN = re.compile(r"(?P<name>[A-Za-z_$][\w$]*)(?P<value>(?:\.\w{1,60}|\[[^\]\n]{1,200}\])\s*=(?![=>])[^;\n]{0,500})")
+_SHORT = (
+    re.compile(
+        r"(?P<name>[A-Za-z_$][\w$]*)\s*\((?P<taken>[^(){};]{1,300})\)[^(){};=]{0,120}"
+        r"\{(?P<value>[^{}]{0,300}(?:\{[^{}]{0,300}\}[^{}]{0,100}){0,2})\}"
+    ),
+    re.compile(
+        r"(?m)^[ \t]*(?:async[ \t]+)?def[ \t]+(?P<name>\w+)\((?P<taken>[^()]{1,300})\)[^:\n]{0,100}:"
+        r"(?P<value>[^\n]{0,200}\n(?:[ \t]+[^\n]{0,200}\n){0,4})(?![ \t]+\S)"
+    ),
+)
+_HANDED_ON = re.compile(
+    r"^\s*(?:async\s*)?(?:<[^>]{0,80}>\s*)?(?:\([^()]{0,300}\)|[\w$]+)[^=\n]{0,80}[-=]>|^\s*lambda\b"
+)
+_NOT_CALLED_SO = frozenset(
+    {"if", "for", "while", "switch", "catch", "function", "return", "func", "with", "synchronized"}
+)
 _CALLED = re.compile(r"(?:\s*\.\s*\w+)*?(?<!bind)(?<!partial)\s*\(")
 _RENAMED = re.compile(r"[\w$]+\s*(?::|\bas\b)\s*([A-Za-z_$][\w$]*)")
+_WRAPS = "=>"
 _EVERYTHING = "*"  # a module's names all taken at once: whatever the file calls may be one of them
 _MAX_STEPS = 5  # from one variable to the next; whoever goes further is doubted for it
 _MAX_NAMES = 200  # of one file: minified code gives thousands, and then all of it is doubted
@@ -104,14 +124,31 @@ def _doubted(texts: pl.DataFrame, doubts: Doubts, folder: Path) -> Iterator[tupl
 def names_in(content: str, doubts: Doubts) -> list[tuple[frozenset[str], str]]:
     """The names in a file by which something is reached, and why each group of them is doubted."""
     assigned = [(match["name"], match["value"]) for match in _ASSIGNED.finditer(content)]
+    assigned += [
+        (name, match["value"])
+        for match in _TAKEN_APART.finditer(content)
+        for name in _NAME.findall(match["names"])
+        if name not in _CONNECTIVES
+    ]
+    set_in = [(match["name"], match["value"]) for match in _SET_IN.finditer(content)]
+    wrapped = list(_wrappers(content))
     powers, _ = _taken(content, doubts.imports, doubts.powers.modules)
-    powers |= _spread(powers, assigned, doubts.powers.expressions.search)
+    powers |= _spread(powers, assigned + set_in + wrapped, doubts.powers.expressions.search)
     sensitive, renamed = _taken(content, doubts.imports, doubts.sensitive.modules)
     kept = renamed | _spread(sensitive, assigned, doubts.sensitive.expressions.search)
+    kept |= {name for name, value in set_in if doubts.sensitive.expressions.search(value)}
     spoken = [(_either(regex), why) for regex, why in doubts.mentions]
     held = [(_spread(set(), assigned, at.search), why) for at, why in spoken]
     groups = [(powers, doubts.powers.why), (kept, doubts.sensitive.why), *held]
     return [(frozenset(names), why) for names, why in groups]
+
+
+def _wrappers(content: str) -> Iterator[tuple[str, str]]:
+    """Short functions that speak of a parameter of theirs, and what they do, as if it were put into their name."""
+    for match in (match for short in _SHORT for match in short.finditer(content)):
+        taken = frozenset(_NAME.findall(match["taken"]))
+        if match["name"] not in _NOT_CALLED_SO and not taken.isdisjoint(_NAME.findall(match["value"])):
+            yield match["name"], f"{_WRAPS}{match['value']}"
 
 
 @cache
@@ -149,7 +186,9 @@ def _spread(names: set[str], assigned: list[tuple[str, str]], is_reached: Callab
 
 
 def _is_put(word: re.Pattern[str], value: str) -> bool:
-    """Whether the value holds what is called so, and not only what it returned."""
+    """Whether the value holds what is called so, or calls it with what it is given, and not only what it returned."""
+    if value.startswith(_WRAPS) or _HANDED_ON.match(value):
+        return word.search(value) is not None
     return any(_CALLED.match(value, match.end()) is None for match in word.finditer(value))
 
 

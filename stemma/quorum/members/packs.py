@@ -3,7 +3,8 @@
 A pack is a Semgrep rule file. What a rule means for a vote is said in its metadata: `severity` (low, medium, high),
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
 which is what a reader is told, `cwe`, `only_where`, without which in a file the rule is not asked about it, and
-`outside_tests`, by which what stands among tests is a doubt and no failure. How packs are read lives in `stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
+`outside_tests`, by which what stands among tests is a doubt and no failure. How packs are read lives in
+`stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
 `stemma.quorum.members.doubts`.
 """
 
