@@ -12,7 +12,8 @@ import pytest
 from stemma.extract.extractor import File, Limits, extract
 from stemma.match.evidence import TYPE_3, is_match
 from stemma.match.pairs import compare, find_matches
-from stemma.match.renaming import Outlines, consistency
+from stemma.match.renaming import consistency
+from stemma.match.tokens import read
 
 LIMITS = Limits(max_file_bytes=1 << 20, parse_timeout_s=10.0)
 ORIGINAL = """
@@ -63,8 +64,7 @@ def scrambled(code: str) -> str:
 
 
 def share(a: str, b: str) -> float | None:
-    outlines = Outlines(lambda _: [])
-    return consistency(outlines.outline(a, "python"), outlines.outline(b, "python"))
+    return consistency(read(a, "python"), read(b, "python"))
 
 
 def patterns(*codes: str) -> pl.DataFrame:
