@@ -14,6 +14,7 @@ from stemma.lineage.likeness import SIDE, scored
 TEXT = pl.mean_horizontal("like_windows", "like_words")
 LIKE_ITSELF = 0.8  # a text that kept so much of itself was exchanged for no other
 CROSSED = 1_600  # candidates of one file or one name: 40 against 40
+CROSSED_IN_ALL = 20_000  # of one commit; one that rewrites more exchanges no names by hand
 _COMPARED = tuple(name for name in SIDE if name not in ("before", "after"))
 _WIDE = ("problem", "path", "node", *_COMPARED)
 _FOUND = ("score", "text", "parameters", "is_left_over")
@@ -82,7 +83,8 @@ def _crossed(own: pl.DataFrame, pool: pl.DataFrame, key: str, mine: str, theirs:
         "problem", "is_left_over", _key=key, other="node", **{f"{name}{theirs}": name for name in _COMPARED}
     )
     sizes = one.group_by(on).len("n").join(other.group_by(on).len("n_other"), on=on)
-    small = sizes.filter(pl.col("n").cast(pl.Int64) * pl.col("n_other") <= CROSSED).select(on)
+    n_crossed = pl.col("n").cast(pl.Int64) * pl.col("n_other")
+    small = sizes.filter(n_crossed <= CROSSED).filter(n_crossed.sum().over("problem") <= CROSSED_IN_ALL).select(on)
     both = one.join(small, on=on, how="semi", maintain_order="left").join(other, on=on, maintain_order="left_right")
     return both.select(
         "problem", "node", "other", "is_left_over", *(f"{name}{side}" for side in ("", "_parent") for name in _COMPARED)

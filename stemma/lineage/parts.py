@@ -18,7 +18,7 @@ from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import Contents
 from stemma.lineage.file_versions import NO_NODE
 from stemma.lineage.kinds import event
-from stemma.lineage.pairing import GROUP_PAIRS
+from stemma.lineage.pairing import GROUP_PAIRS, SHARED_NAME
 
 LEAST_WINDOWS = 5  # of 5 tokens: more than one line
 MOST_CALLS = 0.5  # more than this share of its calls tells of one whose text is too short to be known by its windows
@@ -108,7 +108,10 @@ def _shared(contents: Contents, changed: pl.DataFrame, others: pl.DataFrame, wha
     )
     beside = beside.filter(pl.len().over("commit", "path") <= GROUP_PAIRS)
     calling = changed.explode("calls").join(
-        wanted, left_on=["commit", "calls", "language"], right_on=["commit", "name", "language"], suffix="_other"
+        wanted.filter(pl.len().over("commit", "name") <= SHARED_NAME),
+        left_on=["commit", "calls", "language"],
+        right_on=["commit", "name", "language"],
+        suffix="_other",
     )
     triples = pl.concat([
         beside.select("commit", "node", "child", "parent"), calling.select("commit", "node", "child", "parent"),
