@@ -1,8 +1,10 @@
-"""`python -m bench.quorum.discrimination FOLDER [--write]`: what the quorum tells apart on the development sets.
+"""`python -m bench.quorum.discrimination FOLDER REPOSITORIES [--write]`: what the quorum tells apart on the development
+sets, and what it would have accepted in repositories.
 
-Everything is stated out of fold: by case (nothing of a case, its pair or its prompt was seen) and by set (nothing of
-the set was seen). With --write the calibration that comes with Stemma is learned from all of them and written beside
-the figures. Which sets there are and what counts as fit is said in `sets`.
+Everything is stated out of fold: by case (nothing of a case, its pair or its prompt was seen), by set (nothing of the
+set was seen) and by repository. With --write the calibration that comes with Stemma is learned from all of them and
+written beside the figures. Which sets there are and what counts as fit is said in `sets`, and for code that stood in
+the clones in REPOSITORIES in `outcomes`, which has to be run first.
 """
 
 from __future__ import annotations
@@ -18,19 +20,23 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from bench.quorum import outcomes
 from bench.quorum.poll import votes_on
 from bench.quorum.sets import Case, cases, commits
-from stemma.quorum.calibration import Calibration, write_calibration
+from stemma.quorum.calibration import write_calibration
 from stemma.quorum.calibrators import expected_calibration_error, folds_of, log_loss
 from stemma.quorum.evidence import SIGNALS, TEXT, signal
-from stemma.quorum.learning import EVEN, LABELLED, N_FOLDS, REJECT_PRIOR, learn
+from stemma.quorum.learning import evened, learn
 from stemma.quorum.rule import Rule
+from stemma.quorum.scales import EVEN, LABELLED, N_FOLDS, REJECT_PRIOR, Standing
 from stemma.quorum.thresholds import CONFIDENCE
 from stemma.quorum.verdicts import decide
+from stemma.quorum.worth import Calibration
 
 CALIBRATION = Path(__file__).parents[2] / "stemma" / "quorum" / "calibration.json"
 RESULTS = Path(__file__).parents[1] / "results" / "quorum_discrimination.json"
 TARGETS = (0.05, 0.01)
+IN_USE = "code in repositories, each unknown"
 Row = dict[str, Any]
 
 
@@ -39,14 +45,28 @@ def labels_of(found: Sequence[Case]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LABELLED, orient="row")
 
 
-def out_of_fold(votes: pl.DataFrame, labelled: pl.DataFrame, folds: np.ndarray) -> pl.DataFrame:
-    """LABELLED, probability, and an outcome for each target, by calibrations that never saw the fold."""
+def out_of_fold(votes: pl.DataFrame, labelled: pl.DataFrame, folds: np.ndarray, standing: Standing) -> pl.DataFrame:
+    """LABELLED, fold, probability, and an outcome for each target, by calibrations that never saw the fold."""
     parts = []
     for fold in np.unique(folds):
         held = labelled.filter(pl.Series(folds == fold))
         known = labelled.filter(pl.Series(folds != fold))
-        calibration = learn(votes.join(known, on=list(TEXT), how="semi"), known, provenance={})
-        parts.append(judged(votes.join(held, on=list(TEXT), how="semi"), held, calibration))
+        cast = votes.join(known, on=list(TEXT), how="semi")
+        calibration = learn(cast, known, provenance={}, standing=standing)
+        found = judged(votes.join(held, on=list(TEXT), how="semi"), held, calibration)
+        parts.append(found.with_columns(fold=pl.lit(int(fold))))
+    return pl.concat(parts)
+
+
+def by_repository(votes: pl.DataFrame, labelled: pl.DataFrame, standing: Standing) -> pl.DataFrame:
+    """The same of code that stood in a repository, by calibrations that never saw the repository."""
+    parts = []
+    for fold, (source,) in enumerate(standing.labelled.select("source").unique().sort("source").iter_rows()):
+        held = standing.labelled.filter(pl.col("source") == source)
+        known = Standing(standing.votes, standing.labelled.filter(pl.col("source") != source))
+        calibration = learn(votes, labelled, provenance={}, standing=known.heard())
+        found = judged(standing.votes.join(held, on=list(TEXT), how="semi"), held, calibration)
+        parts.append(found.with_columns(fold=pl.lit(fold)))
     return pl.concat(parts)
 
 
@@ -64,12 +84,12 @@ def judged(votes: pl.DataFrame, labelled: pl.DataFrame, calibration: Calibration
 def figures(found: pl.DataFrame) -> Row:
     """AUROC, calibration, and what was decided at each target."""
     is_fit, probability = found["is_fit"].to_numpy(), found["probability"].to_numpy()
-    # Probabilities are stated at even odds, and so they are held against the labels.
-    even, n_kinds = np.where(is_fit, 1 / max(is_fit.sum(), 1), 1 / max((~is_fit).sum(), 1)), len(np.unique(is_fit))
+    # Probabilities are stated at even odds of each source, and so they are held against the labels.
+    even, n_kinds = evened(found), len(np.unique(is_fit))
     row: Row = {
         "n_fit": int(is_fit.sum()),
         "n_unfit": int((~is_fit).sum()),
-        "auroc": auroc(probability, is_fit),
+        "auroc": auroc_within(probability, is_fit, found["fold"].to_numpy()),
         "calibration_error": expected_calibration_error(probability, is_fit, even) if n_kinds == 2 else None,
         "log_loss": log_loss(probability, is_fit, even),
     }
@@ -98,6 +118,17 @@ def auroc(score: np.ndarray, is_fit: np.ndarray) -> float | None:
     if not n_fit or not n_unfit:
         return None
     return float((rankdata(score)[is_fit].sum() - n_fit * (n_fit + 1) / 2) / (n_fit * n_unfit))
+
+
+def auroc_within(score: np.ndarray, is_fit: np.ndarray, folds: np.ndarray) -> float | None:
+    """The same among cases of one fold, over all of them: a fold with more fit cases leaves fewer to learn from, so
+    its scores are lower, and pairs over folds would be held against the method (Parker et al. 2007)."""
+    right = n = 0.0
+    for name in np.unique(folds):
+        of = folds == name
+        value, n_pairs = auroc(score[of], is_fit[of]), int(is_fit[of].sum()) * int((~is_fit[of]).sum())
+        right, n = right + (value or 0.0) * n_pairs, n + n_pairs
+    return right / n if n else None
 
 
 def peers(votes: pl.DataFrame, labelled: pl.DataFrame) -> Iterator[tuple[str, Row]]:
@@ -135,10 +166,10 @@ def views(labelled: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "SecurityEval against packages", labelled.filter(is_insecure | (pl.col("source") == "packages"))
 
 
-def measure(votes: pl.DataFrame, labelled: pl.DataFrame) -> dict[str, Any]:
-    by_case = out_of_fold(votes, labelled, folds_of(labelled["group"].to_list(), N_FOLDS))
+def measure(votes: pl.DataFrame, labelled: pl.DataFrame, standing: Standing) -> dict[str, Any]:
+    by_case = out_of_fold(votes, labelled, folds_of(labelled["group"].to_list(), N_FOLDS), standing)
     sources = labelled["source"].rank("dense").cast(pl.Int64).to_numpy()
-    by_set = out_of_fold(votes, labelled, sources)
+    by_set = out_of_fold(votes, labelled, sources, standing)
     found: dict[str, Any] = {}
     for name, rows in views(labelled):
         keys = rows.select(*TEXT)
@@ -159,20 +190,41 @@ def measure(votes: pl.DataFrame, labelled: pl.DataFrame) -> dict[str, Any]:
     return found
 
 
-def provenance(folder: Path, labelled: pl.DataFrame, found: dict[str, Any], versions: dict[str, str]) -> Row:
-    counts = labelled.group_by("source").agg(n_fit=pl.col("is_fit").sum(), n_unfit=(~pl.col("is_fit")).sum())
+def in_use(found: pl.DataFrame) -> dict[str, Row]:
+    """By repository and in all, what was accepted of code in use and how much of that was unfit."""
+    parts = {
+        str(name): rows for (name,), rows in found.partition_by("source", as_dict=True, maintain_order=True).items()
+    }
     return {
-        "sets": sorted(labelled["source"].unique()),
-        "commits": commits(folder),
+        name: {
+            "n_fit": int(rows["is_fit"].sum()),
+            "n_unfit": int((~rows["is_fit"]).sum()),
+            "auroc": auroc_within(*(rows[column].to_numpy() for column in ("probability", "is_fit", "fold"))),
+            "calibration_error": expected_calibration_error(rows["probability"].to_numpy(), rows["is_fit"].to_numpy()),
+            **{f"at_{target}": decided(rows[str(target)].to_list(), rows["is_fit"].to_numpy()) for target in TARGETS},
+        }
+        for name, rows in {**parts, "all": found}.items()
+    }
+
+
+def provenance(
+    folder: Path, labelled: pl.DataFrame, found: dict[str, Any], versions: dict[str, str], standing: Standing
+) -> Row:
+    both = pl.concat([labelled, standing.labelled])
+    counts = both.group_by("source").agg(n_fit=pl.col("is_fit").sum(), n_unfit=(~pl.col("is_fit")).sum())
+    return {
+        "sets": sorted(both["source"].unique()),
+        "commits": commits(folder) | dict(outcomes.WANTED.values()),
         "counts": {
             row["source"]: {"fit": row["n_fit"], "unfit": row["n_unfit"]} for row in counts.sort("source").to_dicts()
         },
         "members": versions,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "command": "python -m bench.quorum.discrimination FOLDER --write",
+        "command": "python -m bench.quorum.discrimination FOLDER REPOSITORIES --write",
         "figures": {
-            "prior": "stated at even odds of fit and unfit code",
-            "acceptance": f"keeps its target where {EVEN:.0%} of code or more is fit; confidence {CONFIDENCE}",
+            "prior": "stated at even odds of fit and unfit code, and for code in use at the share measured",
+            "acceptance": f"of code in use keeps its target; confidence {CONFIDENCE}",
+            "moments": list(outcomes.MOMENTS),
             "rejection": f"keeps its target where {REJECT_PRIOR:.0%} of code or less is fit; confidence {CONFIDENCE}",
             "held out": "map and thresholds from scores of cases whose pair, prompt or file was not seen",
             "sets": found,
@@ -185,13 +237,23 @@ def table(found: dict[str, Any]) -> str:
         "| set | who | AUROC | calibration error | error of decisions at 5 % | abstained | at 1 % | abstained |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, rows in found.items():
+    stood = found.get(IN_USE, {})
+    for name, rows in ((name, rows) for name, rows in found.items() if name != IN_USE):
         for who, row in rows.items():
             at = [row.get(f"at_{target}", row) for target in TARGETS]
             cells = [_shown(row["auroc"]), _shown(row.get("calibration_error"))]
             for cell in at:
                 cells += [_shown(cell["error"]), _shown(cell["abstained"])]
             lines.append(f"| {name} | {who} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"| {IN_USE} | fit | unfit | accepted at 5 % | of these unfit | rejected | calibration error |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in stood.items():
+        at_5 = row["at_0.05"]
+        cells = [row["n_fit"], row["n_unfit"], at_5["accepted"], at_5["accepted_unfit"], at_5["rejected"]]
+        lines.append(f"| {name} | {' | '.join(map(str, cells))} | {_shown(row['calibration_error'])} |")
     return "\n".join(lines) + "\n"
 
 
@@ -200,18 +262,20 @@ def _shown(value: float | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    if not arguments:
+    if len(arguments) < 2 or arguments[1].startswith("--"):
         raise SystemExit(__doc__)
     folder = Path(arguments[0])
     known = cases(folder)
     votes = votes_on(known, folder / "votes")
     labelled = labels_of(known).join(votes.select(*TEXT).unique(), on=list(TEXT), how="semi").sort(*TEXT)
-    found = measure(votes, labelled)
+    standing = Standing(*outcomes.labelled(Path(arguments[1])))
+    found = measure(votes, labelled, standing)
+    found[IN_USE] = in_use(by_repository(votes, labelled, standing))
     print(table(found))
     if "--write" in arguments:
         versions = dict(votes.select("member", "member_version").unique().sort("member").iter_rows())
-        about = provenance(folder, labelled, found, versions)
-        write_calibration(learn(votes, labelled, provenance=about), CALIBRATION)
+        about = provenance(folder, labelled, found, versions, standing)
+        write_calibration(learn(votes, labelled, provenance=about, standing=standing), CALIBRATION)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")

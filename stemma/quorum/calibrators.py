@@ -73,7 +73,9 @@ def fit_platt(scores: Floats, is_fit: Booleans, weights: Floats) -> Calibrator:
 
 
 def fit_isotonic(scores: Floats, is_fit: Booleans, weights: Floats) -> Calibrator:
-    """Isotonic regression (Zadrozny & Elkan 2002); each step is drawn in by one label of each class, at half weight."""
+    """Isotonic regression (Zadrozny & Elkan 2002), centred: each step is a point at the mean of its scores, so that the
+    map rises between them and ranks as the scores do (Oron & Flournoy 2017). A step is drawn in by one label of each
+    class, at half weight."""
     levels, inverse = np.unique(scores, return_inverse=True)
     weight = np.bincount(inverse, weights)
     share = np.bincount(inverse, weights * is_fit) / weight
@@ -82,8 +84,9 @@ def fit_isotonic(scores: Floats, is_fit: Booleans, weights: Floats) -> Calibrato
     mass = np.add.reduceat(weight, edges[:-1])
     unit = weights.sum() / _effective(weights)
     smooth = (np.add.reduceat(weight * share, edges[:-1]) + unit / 2) / (mass + unit)
-    spread = np.repeat(np.maximum.accumulate(smooth), np.diff(edges))
-    return Calibrator("isotonic", scores=tuple(levels.tolist()), probabilities=tuple(spread.tolist()))
+    centres = np.add.reduceat(weight * levels, edges[:-1]) / mass
+    rising = np.maximum.accumulate(smooth)
+    return Calibrator("isotonic", scores=tuple(centres.tolist()), probabilities=tuple(rising.tolist()))
 
 
 def fit_calibrator(scores: Floats, is_fit: Booleans, weights: Floats, folds: NDArray[np.int64]) -> Calibrator:

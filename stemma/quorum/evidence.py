@@ -35,6 +35,11 @@ SEATED_VOTES = pl.Schema(
 SIGNALS = ("fail high", "fail medium", "fail low", "pass with a finding", "pass")
 """What a vote can be, from the gravest to the cleanest. An abstention is none of them, and says nothing."""
 
+USE = ("history",)
+"""Families whose pass tells that code was used, and held: it stood while others worked around it. Of ten repositories'
+texts that had, a fix ended 1 in 100 within a year, of those that had not 14 in 100, and of these with a test 6. Code
+that was only handed over has no such past, and what no rule sees in it nobody has met."""
+
 _SURE, _LIKELY = 0.1, 0.3
 
 
@@ -53,6 +58,12 @@ def signal() -> pl.Expr:
     failed = pl.format("fail {}", severity.fill_null("low"))
     vote = pl.col("vote")
     return pl.when(vote == "fail").then(failed).when(vote == "pass").then(passed)
+
+
+def in_use(votes: pl.DataFrame) -> pl.DataFrame:
+    """TEXT of those of which a family of `USE` passes."""
+    passes = (pl.col("vote") == "pass") & pl.col("family").is_in(USE)
+    return votes.filter(passes).select(*TEXT).unique()
 
 
 def families(

@@ -6,31 +6,21 @@ Whose labels they are, and where a calibration is kept, lives in `stemma.quorum.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stemma.quorum.calibration import ANSWERS, RULES, Calibration, bare
-from stemma.quorum.calibrators import Calibrator, at_prior, fit_calibrator, folds_of
+from stemma.quorum.calibrators import at_prior
 from stemma.quorum.dawid_skene import answers_of, estimate
 from stemma.quorum.evidence import SIGNALS, TEXT, matrix, signal
-from stemma.quorum.thresholds import thresholds_for
+from stemma.quorum.scales import EVEN, OUTCOME, Standing, cross_fitted, even_scale, folds_by, scale_in_use
+from stemma.quorum.worth import ANSWERS, RULES, Calibration, bare
 
-# One row per labelled text. Texts of one `group` (a pair, a case) are never split; of each `source` the fit and the
-# unfit texts weigh the same, whatever their number.
-LABELLED = pl.Schema(
-    {"pattern_id": pl.String, "exact_hash": pl.String, "is_fit": pl.Boolean, "group": pl.String, "source": pl.String}
-)
-
-TARGETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-EVEN = 0.5
-REJECT_PRIOR = 0.9
-"""Share of fit code at which rejection must still keep its target. Acceptance must at the prior, which is even odds
-where nothing is known of where code comes from: each decision is held against the odds that are worse for it."""
-
-N_FOLDS = 5
+_AS_OF_TODAY = ("history", "tests")
+_APART = 1_000  # more folds than labels of one kind are cut into
 _BASE_WEIGHT = 50.0
 _SOURCE_WEIGHT = 100.0  # answers that one class of one source counts for, in all
 
@@ -43,6 +33,7 @@ def learn(
     provenance: Mapping[str, Any],
     by: str = "group",
     base: pl.DataFrame | None = None,
+    standing: Standing | None = None,
 ) -> Calibration:
     """A calibration from votes (schema `SEATED_VOTES`) and labels (schema `LABELLED`) on the same texts.
 
@@ -52,30 +43,30 @@ def learn(
         by: what is held out to learn the map and the thresholds: `group`, or `source` for thresholds that hold on
             code from a source never seen.
         base: what was learned before (schema `ANSWERS`); it counts for at most `_BASE_WEIGHT` answers of either class.
+        standing: code in use, from which its own scale is learned; without any it is that of the labels.
     """
     labelled = labelled.sort(*TEXT)
+    if standing is not None:
+        labelled = pl.concat([labelled, standing.labelled.sort(*TEXT)])
+        votes = pl.concat([votes, standing.votes])
+    n = len(labelled) - (0 if standing is None else len(standing.labelled))
     cast, votes = votes, independent(votes, labelled)
     unheard = cast.join(votes, on="member", how="anti")["member"].unique().sort()
     members, signals = _signals(votes, labelled)
     before = _before(members, base)
     is_fit = labelled["is_fit"].to_numpy()
-    weights = _weights(labelled)
-    folds = _folds(labelled, by)
-    held_out = _held_out(signals, votes, labelled, folds, before)
-    calibrator = _map(held_out, is_fit, weights, folds)
-    stated = at_prior(cross_fitted(held_out, is_fit, weights, folds), prior)
+    weights = np.concatenate([evened(labelled[:n]), _own_weights(labelled[n:])])
+    folds = np.concatenate([folds_by(labelled[:n], by), _APART + folds_by(labelled[n:], "source")])
+    held_out = _held_out(votes, labelled, folds, weights, base)
+    scale = even_scale(held_out[:n], is_fit[:n], weights[:n], folds[:n], prior)
     found = Calibration(
-        prior=prior,
+        scale=scale,
+        used=scale,
         answers=_merged(pl.concat([_answers(signals, is_fit, weights, before), _mute(unheard)]), base),
         rules=_rules(votes, labelled, weights),
-        calibrator=calibrator,
-        thresholds={
-            target: thresholds_for(stated, is_fit, target, accept_prior=prior, reject_prior=max(prior, REJECT_PRIOR))
-            for target in TARGETS
-        },
         provenance=provenance,
     )
-    return found
+    return found if standing is None else replace(found, used=scale_in_use(found, standing, held_out[n:]))
 
 
 def held_out_probabilities(
@@ -89,48 +80,31 @@ def held_out_probabilities(
     """LABELLED and the probability of each text, stated by members' reliability and a map that never saw its fold."""
     labelled = labelled.sort(*TEXT)
     votes = independent(votes, labelled)
-    members, signals = _signals(votes, labelled)
-    folds = _folds(labelled, by)
-    scores = _held_out(signals, votes, labelled, folds, _before(members, base))
-    even = cross_fitted(scores, labelled["is_fit"].to_numpy(), _weights(labelled), folds)
+    folds, weights = folds_by(labelled, by), evened(labelled)
+    scores = _held_out(votes, labelled, folds, weights, base)
+    even = cross_fitted(scores, labelled["is_fit"].to_numpy(), weights, folds)
     return labelled.with_columns(score=pl.Series(scores), probability=pl.Series(at_prior(even, prior)))
 
 
-def cross_fitted(
-    scores: NDArray[np.float64], is_fit: NDArray[np.bool_], weights: NDArray[np.float64], folds: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Each fold's probabilities at even odds, by a map learned on the others."""
-    stated = np.full(len(scores), EVEN)
-    for fold in np.unique(folds):
-        held = folds == fold
-        stated[held] = _map(scores[~held], is_fit[~held], weights[~held], folds[~held]).apply(scores[held])
-    return stated
-
-
 def independent(votes: pl.DataFrame, labelled: pl.DataFrame) -> pl.DataFrame:
-    """Votes without those that rest on what the label rests on: a text's history, where its outcome is the label."""
-    by_outcome = labelled.filter(pl.col("source") == "outcome").select(*TEXT, is_by_outcome=pl.lit(True))
+    """Votes without those that rest on what the label rests on: a text's history, where its outcome is the label; and
+    what reaches it now, where its label is of what became of it long ago."""
+    by_outcome = labelled.filter(pl.col("source") == OUTCOME).select(*TEXT, is_by_outcome=pl.lit(True))
     marked = votes.join(by_outcome, on=list(TEXT), how="left")
-    is_circular = pl.col("is_by_outcome").fill_null(False) & (pl.col("family") == "history")
+    is_circular = pl.col("is_by_outcome").fill_null(False) & pl.col("family").is_in(_AS_OF_TODAY)
     return marked.filter(~is_circular).drop("is_by_outcome")
 
 
-def _map(
-    scores: NDArray[np.float64], is_fit: NDArray[np.bool_], weights: NDArray[np.float64], folds: NDArray[np.int64]
-) -> Calibrator:
-    counts = weights > 0
-    return fit_calibrator(scores[counts], is_fit[counts], weights[counts], folds[counts])
-
-
 def _held_out(
-    signals: NDArray[np.int8],
     votes: pl.DataFrame,
     labelled: pl.DataFrame,
     folds: NDArray[np.int64],
-    before: pl.DataFrame,
+    weights: NDArray[np.float64],
+    base: pl.DataFrame | None,
 ) -> NDArray[np.float64]:
     """The score of each text by reliability learned without its fold."""
-    is_fit, weights = labelled["is_fit"].to_numpy(), _weights(labelled)
+    members, signals = _signals(votes, labelled)
+    before, is_fit = _before(members, base), labelled["is_fit"].to_numpy()
     scores = np.zeros(len(labelled))
     for fold in np.unique(folds):
         held = folds == fold
@@ -177,12 +151,20 @@ def _answers(
 
 
 def _rules(votes: pl.DataFrame, labelled: pl.DataFrame, weights: NDArray[np.float64]) -> pl.DataFrame:
-    """How often each rule was the gravest that a vote told, on unfit and fit texts (schema `RULES`)."""
+    """How often each rule was the gravest that a vote told, on unfit and fit texts (schema `RULES`).
+
+    Labels by outcome are left out: that nobody mended a text for a year does not show that a finding on it is wrong.
+    """
     weight, is_fit = pl.col("weight"), pl.col("is_fit")
     return (
         votes.filter((pl.col("vote") != "abstain") & pl.col("rule").is_not_null())
         .with_columns(signal=signal())
-        .join(labelled.select(*TEXT, "is_fit", weight=pl.Series(weights)), on=list(TEXT))
+        .join(
+            labelled.with_columns(weight=pl.Series(weights))
+            .filter(~pl.col("source").str.starts_with(OUTCOME))
+            .select(*TEXT, "is_fit", "weight"),
+            on=list(TEXT),
+        )
         .group_by("member", "signal", "rule")
         .agg(
             unfit=weight.filter(~is_fit).sum(),
@@ -211,7 +193,7 @@ def _merged(learned: pl.DataFrame, base: pl.DataFrame | None) -> pl.DataFrame:
     return learned if base is None else pl.concat([learned, base.join(learned, on="member", how="anti")])
 
 
-def _weights(labelled: pl.DataFrame) -> NDArray[np.float64]:
+def evened(labelled: pl.DataFrame) -> NDArray[np.float64]:
     """Equal sums for the sources of a class, and for the classes, which makes the odds even. A source of one class
     weighs nothing: what sets it apart may be its style; it is there to hold thresholds against."""
     both = pl.col("is_fit").n_unique().over("source") == 2
@@ -220,7 +202,10 @@ def _weights(labelled: pl.DataFrame) -> NDArray[np.float64]:
     return weights if weights.any() else np.ones(len(labelled))
 
 
-def _folds(labelled: pl.DataFrame, by: str) -> NDArray[np.int64]:
-    if by == "source":
-        return labelled["source"].rank("dense").cast(pl.Int64).to_numpy()
-    return folds_of(labelled["group"].to_list(), N_FOLDS)
+def _own_weights(labelled: pl.DataFrame) -> NDArray[np.float64]:
+    """Of either class of a source as much as the rarer has texts, and `_SOURCE_WEIGHT` at most: five fixes are five
+    answers, and beside a hundred times as many of the other class what was never seen would seem to tell them apart."""
+    is_fit = pl.col("is_fit")
+    rarer = pl.min_horizontal(is_fit.sum().over("source"), (~is_fit).sum().over("source"), _SOURCE_WEIGHT)
+    weights: NDArray[np.float64] = labelled.select(rarer / pl.len().over("source", "is_fit")).to_series().to_numpy()
+    return weights

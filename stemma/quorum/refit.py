@@ -15,23 +15,18 @@ import polars as pl
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from stemma.config import Settings
-from stemma.quorum.calibration import (
-    FILE,
-    Calibration,
-    CalibrationError,
-    as_json,
-    packaged,
-    read_calibration,
-    write_calibration,
-)
+from stemma.quorum.calibration import FILE, CalibrationError, as_json, packaged, read_calibration, write_calibration
 from stemma.quorum.calibrators import expected_calibration_error, log_loss
 from stemma.quorum.evidence import TEXT
 from stemma.quorum.label_files import import_labels
-from stemma.quorum.learning import held_out_probabilities, learn
+from stemma.quorum.learning import held_out_probabilities, independent, learn
 from stemma.quorum.members import open_members
+from stemma.quorum.scales import PRIORS
 from stemma.quorum.sitting import seats_frame, votes_of
 from stemma.quorum.thresholds import CONFIDENCE
 from stemma.quorum.truth import labelled_by_outcome, labels_at_odds, labels_in_force
+from stemma.quorum.votes import update_former_votes
+from stemma.quorum.worth import Calibration
 from stemma.store.postgres import Database
 
 MIN_LABELS = 100
@@ -39,9 +34,7 @@ MIN_LABELS = 100
 anything, even without an error among them (1 - 0.05 ** (1 / 59) is 0.05, for each class)."""
 MIN_OF_EITHER = 25
 
-PRIORS = (0.5, 0.99)
-"""Share of fit code that is believed of one's own code, at the least and at the most."""
-
+_FIT_WANTED = 250
 _SURE = 0.98
 """Of the interval, two-sided, whose lower end the share is taken for: it is less in one case of a hundred."""
 
@@ -87,7 +80,10 @@ def recalibrate(db: Database, settings: Settings, file: Path | None = None) -> R
         for row in labels_at_odds(db).to_dicts()
     ]
     labelled = labels_in_force(db)
-    votes = votes_of(db, seats_frame(open_members(settings, db)), labelled.select(*TEXT))
+    share = own_share(labelled.join(labelled_by_outcome(db), on=list(TEXT), how="semi")["is_fit"])
+    members = open_members(settings, db)
+    update_former_votes(db, settings, members, _wanted(labelled))
+    votes = independent(votes_of(db, seats_frame(members), labelled.select(*TEXT)), labelled)
     cast = votes.filter(pl.col("vote") != "abstain").select(*TEXT).unique()
     labelled = labelled.join(cast, on=list(TEXT), how="semi").sort(*TEXT)
     n, n_fit = labelled.height, int(labelled["is_fit"].sum())
@@ -98,8 +94,9 @@ def recalibrate(db: Database, settings: Settings, file: Path | None = None) -> R
             f"{MIN_LABELS}, and {MIN_OF_EITHER} of either. The calibration stays as it is."
         )
         return of(is_learned=False, reason=reason)
-    share = own_share(labelled.join(labelled_by_outcome(db), on=list(TEXT), how="semi")["is_fit"])
-    before, after = _errors_of(votes, labelled, packaged()), _errors(votes, labelled, share.prior)
+    # Who has labels has repositories: what is held against the packaged calibration is its scale of code in use.
+    before = _errors_of(votes, labelled, replace(packaged(), scale=packaged().used))
+    after = _errors(votes, labelled, share.prior)
     if after["log_loss"] >= before["log_loss"]:
         reason = (
             f"The packaged calibration foresees the {n} labels better (log loss {before['log_loss']:.3f}) than one "
@@ -108,12 +105,29 @@ def recalibrate(db: Database, settings: Settings, file: Path | None = None) -> R
         return of(is_learned=False, reason=reason, before=before, after=after)
     about = _provenance(labelled, after, share)
     learned = learn(votes, labelled, prior=share.prior, provenance=about, base=packaged().answers)
-    _keep(learned, settings.data_dir / FILE)
+    target = settings.quorum_target_error
+    if learned.used.thresholds_at(target).accept_at is None and packaged().used.thresholds_at(target).accept_at:
+        reason = (
+            f"With {n} labelled texts, {n_fit} of them fit, nothing can be shown to be accepted with an error of "
+            f"{target:g} at most: {share.reason}. Outcomes tell of code in its first months, and what the packaged "
+            "calibration accepts has stood longer. The calibration stays as it is."
+        )
+        return of(is_learned=False, reason=reason, before=before, after=after)
+    # Of code that is only handed over one's own labels say nothing.
+    _keep(replace(learned, scale=packaged().scale), settings.data_dir / FILE)
     reason = (
         f"Learned from {n} labelled texts, {n_fit} of them fit. Acceptance keeps its target where {share.prior:.1%} of "
         f"code or more is fit: {share.reason}. The next `stemma run` decides by it."
     )
     return of(is_learned=True, reason=reason, before=before, after=after)
+
+
+def _wanted(labelled: pl.DataFrame) -> pl.DataFrame:
+    """TEXT of those on which votes are wanted: all that are unfit, few of which still stand, and as many fit ones as
+    tell how often such get which vote, drawn by their hashes."""
+    is_fit = pl.col("is_fit")
+    drawn = labelled.filter(is_fit).sort("exact_hash", "pattern_id").head(_FIT_WANTED)
+    return pl.concat([labelled.filter(~is_fit), drawn]).select(*TEXT)
 
 
 @dataclass(frozen=True)
@@ -128,8 +142,8 @@ def own_share(by_outcome: pl.Series) -> Share:
     """The share of fit code among one's own, from whether each text that an outcome labels is fit.
 
     Only those are asked: nobody chose them, while reviews begin with what is doubtful, and a file holds what somebody
-    put there. It is the lower end of Wilson's interval (1927), within `PRIORS`; without any it is even odds, as for
-    code of which nothing is known.
+    put there. It is the lower end of Wilson's interval (1927), within `PRIORS`; without any it is the
+    packaged calibration's, which was measured on repositories of others.
 
     What is accepted at a threshold learned with it is wrong no more often than the target, with the confidence of
     `thresholds` less one in a hundred, on texts like these: drawn from the same code, called fit by the same rules, of
@@ -137,7 +151,7 @@ def own_share(by_outcome: pl.Series) -> Share:
     """
     n, n_fit = len(by_outcome), int(by_outcome.sum())
     if not n:
-        return Share(PRIORS[0], "no outcome says how much is")
+        return Share(packaged().used.prior, "no outcome says how much of yours is, so much was of the packaged one's")
     low = float(binomtest(n_fit, n).proportion_ci(_SURE, method="wilson").low)
     prior = round(min(max(low, PRIORS[0]), PRIORS[1]), 4)
     return Share(prior, f"{n_fit} of {n} texts with an outcome are fit, and Wilson's lower bound of that is {low:.1%}")
@@ -160,7 +174,7 @@ def _errors(votes: pl.DataFrame, labelled: pl.DataFrame, prior: float) -> dict[s
 
 def _errors_of(votes: pl.DataFrame, labelled: pl.DataFrame, calibration: Calibration) -> dict[str, float]:
     stated = labelled.join(calibration.probabilities(votes), on=list(TEXT), how="left")
-    return _measured(stated.with_columns(pl.col("probability").fill_null(calibration.prior)))
+    return _measured(stated.with_columns(pl.col("probability").fill_null(calibration.scale.prior)))
 
 
 def _measured(stated: pl.DataFrame) -> dict[str, float]:

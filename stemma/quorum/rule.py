@@ -22,10 +22,12 @@ class Rule:
 
     A verdict needs votes of `min_families`, as members of one family share their blindness, and one of each of
     `needed_families`: who measures shape or style cannot say whether code is safe. Without them, and between the
-    thresholds, a tie included, it is for a person.
+    thresholds, a tie included, it is for a person. To accept it takes a pass of one of `evidence.USE` as well: that no
+    rule fires says little of code that nobody has used, for rules see only what somebody foresaw.
     """
 
     target_error: float = 0.05
+    needs_use: bool = True
     min_families: int = 3
     needed_families: tuple[str, ...] = ("security",)
     # They vote, and make no quorum: an LLM judge is one voice among those that measured, and alone it is none.

@@ -47,16 +47,27 @@ WHERE {IS_JUDGED}
 
 _SLICE_TEXTS = 20_000  # of texts that nobody reads
 
-# The distinct texts at heads, in source, of patterns that are live and not trivial, each at one place; and of every
-# file in which such a text wants a vote, which texts those are and which seats have voted on them.
+# The distinct texts at heads, in source, of patterns that are live and not trivial, each at one place.
+_STANDING = f"""
+SELECT DISTINCT ON (s.pattern_id, s.exact_hash)
+    s.pattern_id, s.exact_hash, f.repo_id, f.path, f.blob_oid, f.n_bytes, s.ordinal
+FROM {SOURCE_SNIPPETS} JOIN stemma.patterns p USING (pattern_id)
+WHERE {IS_JUDGED} {{only}}
+ORDER BY s.pattern_id, s.exact_hash, f.repo_id, f.path, s.ordinal
+"""
+# The same of texts that were chosen, wherever they stood, in the first file that had them.
+_FORMER = """
+SELECT DISTINCT ON (n.pattern_id, n.exact_hash)
+    n.pattern_id, n.exact_hash, n.repo_id, n.path, n.blob_oid, b.n_bytes, n.ordinal
+FROM stemma.lineage_nodes n
+JOIN {texts} o ON o.pattern_id = n.pattern_id AND o.exact_hash = n.exact_hash
+JOIN stemma.repositories r ON r.repo_id = n.repo_id
+JOIN stemma.blobs b ON b.blob_oid = n.blob_oid AND b.extractor_version = r.extractor_version
+ORDER BY n.pattern_id, n.exact_hash, n.occurred_at, n.node_id
+"""
+# Of every file in which one of the texts wants a vote, which texts those are and which seats have voted on them.
 _WANTED = f"""
-WITH texts AS (
-    SELECT DISTINCT ON (s.pattern_id, s.exact_hash)
-        s.pattern_id, s.exact_hash, f.repo_id, f.path, f.blob_oid, f.n_bytes, s.ordinal
-    FROM {SOURCE_SNIPPETS} JOIN stemma.patterns p USING (pattern_id)
-    WHERE {IS_JUDGED} {{only}}
-    ORDER BY s.pattern_id, s.exact_hash, f.repo_id, f.path, s.ordinal
-), votes AS (
+WITH texts AS ({{found}}), votes AS (
     SELECT v.pattern_id, v.exact_hash, bit_or(1::bigint << seat.bit) AS voted
     FROM stemma.votes v JOIN {{seats}} seat USING (member, member_version)
     WHERE seat.is_lasting AND NOT (v.vote = 'abstain' AND v.reason LIKE '{NO_ANSWER}%')
@@ -91,12 +102,15 @@ ORDER BY w.repo_id, w.path, s.ordinal
 """
 
 
-def wanted_files(db: Database, seats: Sequence[Seat], texts: pl.DataFrame | None = None) -> pl.DataFrame:
+def wanted_files(
+    db: Database, seats: Sequence[Seat], texts: pl.DataFrame | None = None, *, former: bool = False
+) -> pl.DataFrame:
     """The files in which a text wants the vote of one of the seats, with these texts (`ordinal`) and who has voted on
     each: one row a file, in the order in which they are read. Of a member that is not lasting, every text does.
 
     Args:
         texts: pattern_id and exact_hash of those that are looked at; by default all in scope.
+        former: look at them whether or not they still stand, each in the first file that had it.
     """
     rows = [(seat.member.name, seat.version, seat.bit, seat.member.is_lasting) for seat in seats]
     schema = {"member": pl.String, "member_version": pl.String, "bit": pl.Int32, "is_lasting": pl.Boolean}
@@ -105,10 +119,11 @@ def wanted_files(db: Database, seats: Sequence[Seat], texts: pl.DataFrame | None
         transaction.staged("seats", pl.DataFrame(rows, schema=schema, orient="row")) as staged,
     ):
         if texts is None:
-            return transaction.read(_WANTED.format(seats=staged, only=""), schema=_FILES)
+            found = _STANDING.format(only="")
+            return transaction.read(_WANTED.format(seats=staged, found=found), schema=_FILES)
         with transaction.staged("chosen", texts.select("pattern_id", "exact_hash").unique()) as chosen:
-            only = _ONLY.format(texts=chosen)
-            return transaction.read(_WANTED.format(seats=staged, only=only), schema=_FILES)
+            found = _FORMER.format(texts=chosen) if former else _STANDING.format(only=_ONLY.format(texts=chosen))
+            return transaction.read(_WANTED.format(seats=staged, found=found), schema=_FILES)
 
 
 def sheets(db: Database, settings: Settings, files: pl.DataFrame, seats: Sequence[Seat]) -> Iterator[Sheet]:

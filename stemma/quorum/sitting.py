@@ -15,7 +15,7 @@ import polars as pl
 from stemma.config import Settings
 from stemma.ids import content_id
 from stemma.progress import phase
-from stemma.quorum.calibration import Calibration, calibration_in_force
+from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.evidence import SEATED_VOTES, TEXT
 from stemma.quorum.history import BAND, DIGEST, changes
 from stemma.quorum.members import open_members
@@ -28,6 +28,7 @@ from stemma.quorum.scope import TEXTS_IN_SCOPE
 from stemma.quorum.standing import record_sitting
 from stemma.quorum.verdicts import decide
 from stemma.quorum.votes import update_votes
+from stemma.quorum.worth import Calibration
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import polars_schema
 from stemma.tables import verdicts as verdicts_table
@@ -196,9 +197,7 @@ def _update_slice(
     transaction.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
     with transaction.staged("seats", seats) as staged:
         for name, query in _STAGED.items():
-            made = f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query.format(seats=staged)}"
-            transaction.execute(made, between)
-            transaction.execute(f"ANALYZE pg_temp.{name}")
+            transaction.stage(name, query.format(seats=staged), between)
         texts = transaction.read(_OPEN, (version, *between))
         with transaction.staged("texts", texts.select(*TEXT)) as wanted:
             votes = transaction.read(_VOTES.format(seats=staged, texts=wanted), (), SEATED_VOTES)

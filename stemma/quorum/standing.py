@@ -14,7 +14,6 @@ import polars as pl
 from stemma.ids import content_id
 from stemma.quorum.agreement import krippendorff_alpha
 from stemma.quorum.ask import NO_ANSWER
-from stemma.quorum.calibration import Calibration
 from stemma.quorum.calibrators import expected_calibration_error, log_loss
 from stemma.quorum.dawid_skene import UNKNOWN, answers_of, estimate
 from stemma.quorum.evidence import SIGNALS, TEXT, matrix
@@ -23,6 +22,7 @@ from stemma.quorum.learning import independent
 from stemma.quorum.rule import Rule
 from stemma.quorum.truth import labels_in_force
 from stemma.quorum.verdicts import decide
+from stemma.quorum.worth import Calibration
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import polars_schema, sitting_members, sittings
 

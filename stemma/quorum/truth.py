@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from stemma.quorum.learning import LABELLED
+from stemma.quorum.scales import LABELLED
 from stemma.store.postgres import Database, Transaction
 
 # Of one labeller the latest counts; a person who looked goes before a file, and that before what became of the text.

@@ -5,14 +5,11 @@ The rule is data, in `rule`; what a vote is worth, in `calibration`; how verdict
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
-from stemma.quorum.calibration import Calibration
 from stemma.quorum.evidence import TEXT
 from stemma.quorum.rule import AUTO_APPLY_TARGET, Rule
-from stemma.quorum.thresholds import Thresholds
+from stemma.quorum.worth import Calibration
 
 # One row per text. `probability` is null where there was no quorum, `agreement` where nobody voted.
 VERDICTS = pl.Schema(
@@ -48,22 +45,20 @@ def decide(
         texts: TEXT of those to decide on; by default those that have a vote. One without any is for a person.
     """
     texts = (votes if texts is None else texts).select(*TEXT).unique().sort(*TEXT)
-    decide_at = calibration.thresholds_at(rule.target_error)
-    surely_at = calibration.thresholds_at(min(rule.target_error, AUTO_APPLY_TARGET)).accept_at
     judged = (
         texts.join(_tallies(votes, rule, calibration), on=list(TEXT), how="left")
         .join(_sides(votes, calibration), on=list(TEXT), how="left")
-        .join(calibration.probabilities(votes).select(*TEXT, "probability"), on=list(TEXT), how="left")
+        .join(calibration.probabilities(votes).select(*TEXT, "probability", "is_used"), on=list(TEXT), how="left")
         .with_columns(
             pl.col("n_pass", "n_fail", "n_abstain", "n_families", "n_quorum").fill_null(0),
-            pl.col("is_vetoed", "is_doubted").fill_null(False),
+            pl.col("is_vetoed", "is_doubted", "is_used").fill_null(False),
             pl.col("lacking").fill_null(_listed(rule)),
         )
         .with_columns(has_quorum=(pl.col("n_quorum") >= rule.min_families) & (pl.col("lacking") == ""))
-        .with_columns(probability=pl.when("has_quorum").then("probability"))
-        .with_columns(outcome=_outcome(decide_at))
+        .with_columns(probability=pl.when("has_quorum").then("probability"), **_limits(rule, calibration))
+        .with_columns(outcome=_outcome(rule))
     )
-    return judged.with_columns(decision=_decision(surely_at), reason=_reason(rule, decide_at)).select(
+    return judged.with_columns(decision=_decision(), reason=_reason(rule)).select(
         pl.col(name).cast(kind) for name, kind in VERDICTS.items()
     )
 
@@ -125,38 +120,48 @@ def _silent() -> pl.Expr:
     return pl.format("{}: {}", "member", pl.col("reason").fill_null("no reason given"))
 
 
-def _outcome(at: Thresholds) -> pl.Expr:
+def _limits(rule: Rule, calibration: Calibration) -> dict[str, pl.Expr]:
+    """accept_at, reject_at and surely_at of each text: the thresholds of its scale, null where there is none."""
+    sure = min(rule.target_error, AUTO_APPLY_TARGET)
+    limits = [
+        (at.accept_at, at.reject_at, scale.thresholds_at(sure).accept_at)
+        for scale in (calibration.used, calibration.scale)
+        for at in [scale.thresholds_at(rule.target_error)]
+    ]
+    return {
+        name: pl.when("is_used").then(pl.lit(used, pl.Float64)).otherwise(pl.lit(other, pl.Float64))
+        for name, used, other in zip(("accept_at", "reject_at", "surely_at"), *limits, strict=True)
+    }
+
+
+def _outcome(rule: Rule) -> pl.Expr:
+    is_vouched = pl.col("is_used") | pl.lit(not rule.needs_use)
     return (
         pl.when("is_vetoed")
         .then(pl.lit("reject"))
         .when(~pl.col("has_quorum"))
         .then(pl.lit("needs_review"))
-        .when(_reaches(at.reject_at, lambda limit: pl.col("probability") <= limit))
+        .when(pl.col("probability") <= pl.col("reject_at"))
         .then(pl.lit("reject"))
-        .when(_reaches(at.accept_at, lambda limit: pl.col("probability") >= limit) & ~pl.col("is_doubted"))
+        .when((pl.col("probability") >= pl.col("accept_at")) & is_vouched & ~pl.col("is_doubted"))
         .then(pl.lit("accept"))
         .otherwise(pl.lit("needs_review"))
     )
 
 
-def _decision(surely_at: float | None) -> pl.Expr:
-    surely = _reaches(surely_at, lambda limit: pl.col("probability") >= limit)
+def _decision() -> pl.Expr:
     return (
         pl.when(pl.col("outcome") == "reject")
         .then(pl.lit("refuse"))
         .when(pl.col("outcome") == "needs_review")
         .then(pl.lit("review"))
-        .when(surely)
+        .when(pl.col("probability") >= pl.col("surely_at"))
         .then(pl.lit("auto_apply"))
         .otherwise(pl.lit("suggest"))
     )
 
 
-def _reaches(limit: float | None, compare: Callable[[float], pl.Expr]) -> pl.Expr:
-    return pl.lit(False) if limit is None else compare(limit).fill_null(False)
-
-
-def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
+def _reason(rule: Rule) -> pl.Expr:
     """One sentence: what decided it, in the order in which `_outcome` decides."""
     cast = pl.col("n_pass") + pl.col("n_fail")
     told = pl.when(pl.col("n_fail") > 0).then(pl.format("; {}", "told")).otherwise(pl.lit(""))
@@ -165,6 +170,11 @@ def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
     few = pl.format("Too few votes: {} of the {} families a verdict needs.", "n_quorum", pl.lit(rule.min_families))
     absent = pl.when(pl.col("absent").fill_null("") == "").then(pl.lit("no such member")).otherwise("absent")
     doubted = pl.when(pl.col("silent") != "").then(pl.format("; {}", "silent")).otherwise(pl.lit(""))
+    unused = (
+        pl.when(pl.col("is_used") | pl.lit(not rule.needs_use))
+        .then(pl.lit(""))
+        .otherwise(pl.lit("; nothing vouches for it, as it has not stood while others worked around it"))
+    )
     return (
         pl.when("is_vetoed")
         .then(pl.format("Vetoed: {}.", "veto"))
@@ -175,13 +185,19 @@ def _reason(rule: Rule, at: Thresholds) -> pl.Expr:
         .when(pl.col("n_quorum") < rule.min_families)
         .then(few)
         .when(pl.col("outcome") == "needs_review")
-        .then(pl.format("Open: {}, {}, {}{}{}.", tally, odds, pl.lit(_between(rule, at)), told, doubted))
+        .then(pl.format("Open: {}, {}, {}{}{}{}.", tally, odds, _between(rule), told, doubted, unused))
         .otherwise(pl.format("{}, {}{}.", tally, odds, told))
     )
 
 
-def _between(rule: Rule, at: Thresholds) -> str:
+def _between(rule: Rule) -> pl.Expr:
     """What a decision would take, in words."""
-    accept = "none is known to be enough to accept" if at.accept_at is None else f"{at.accept_at:.3f} would accept"
-    reject = "none low enough to reject" if at.reject_at is None else f"{at.reject_at:.3f} reject"
-    return f"where at a target error of {rule.target_error:g} {accept} and {reject}"
+    accept = _limit("accept_at", "{} would accept", "none is known to be enough to accept")
+    reject = _limit("reject_at", "{} reject", "none low enough to reject")
+    return pl.format("where at a target error of {} {} and {}", pl.lit(f"{rule.target_error:g}"), accept, reject)
+
+
+def _limit(name: str, told: str, otherwise: str) -> pl.Expr:
+    digits = (pl.col(name) * 1000).round().cast(pl.Int32).cast(pl.String).str.zfill(3)
+    value = pl.when(pl.col(name) >= 0.9995).then(pl.lit("1.000")).otherwise(pl.format("0.{}", digits))
+    return pl.when(pl.col(name).is_null()).then(pl.lit(otherwise)).otherwise(pl.format(told, value))

@@ -53,6 +53,19 @@ def update_votes(
     return counts
 
 
+def update_former_votes(db: Database, settings: Settings, members: Sequence[Member], texts: pl.DataFrame) -> int:
+    """Have members vote on texts wherever they stood, which no verdict is about; returns the votes written.
+
+    Asked are those alone that judge a text by itself: what tests reach and how long code stood is told as of today.
+    """
+    seats = [seat for seat in seats_of(members) if seat.member.is_lasting]
+    counts = {"n_votes": 0, "asked": 0, "without_answer": 0}
+    files = wanted_files(db, seats, texts, former=True) if seats else pl.DataFrame()
+    if len(files):
+        _poll(db, settings, files, seats, counts)
+    return counts["n_votes"]
+
+
 def _poll(db: Database, settings: Settings, files: pl.DataFrame, seats: Sequence[Seat], counts: dict[str, int]) -> None:
     limits, waiting = Limits(settings.member_timeout_s), list[pl.DataFrame]()
     total = int(files["ordinal"].list.len().sum()) * len(seats)
@@ -98,4 +111,4 @@ def _write(db: Database, votes: pl.DataFrame) -> int:
         return int(transaction.read(_WRITE.format(staged=staged)).item())
 
 
-__all__ = ["current_version", "update_votes"]
+__all__ = ["current_version", "update_former_votes", "update_votes"]

@@ -35,7 +35,8 @@ from stemma.quorum.calibrators import (
     log_loss,
 )
 from stemma.quorum.evidence import SEATED_VOTES, SIGNALS
-from stemma.quorum.learning import LABELLED, learn
+from stemma.quorum.learning import learn
+from stemma.quorum.scales import LABELLED
 
 ONES = np.ones
 
@@ -58,12 +59,14 @@ def test_platt_never_turns_the_order_round() -> None:
 
 
 def test_isotonic_pools_what_violates_the_order() -> None:
-    """Shares 0, 1, 0, 1 of two texts each: the middle four pool to one half; each step is drawn in by one text."""
+    """Shares 0, 1, 0, 1 of two texts each: the middle four pool to one half, at 1.5; each step is drawn in by one
+    text, and between them the map rises."""
     scores = np.repeat([0.0, 1.0, 2.0, 3.0], 2)
     is_fit = np.repeat([False, True, False, True], 2)
     found = fit_isotonic(scores, is_fit, ONES(8))
-    assert found.scores == (0, 1, 2, 3)
-    assert found.probabilities == pytest.approx((0.5 / 3, 0.5, 0.5, 2.5 / 3))
+    assert found.scores == (0, 1.5, 3)
+    assert found.probabilities == pytest.approx((0.5 / 3, 0.5, 2.5 / 3))
+    assert found.apply(np.array([1.0]))[0] == pytest.approx(0.5 / 3 + 2 / 3 * (0.5 - 0.5 / 3))
 
 
 def test_an_isotonic_map_is_linear_between_its_steps_and_flat_outside() -> None:
@@ -138,12 +141,12 @@ def planted(n: int = 400) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def test_what_a_member_is_worth_is_learned() -> None:
     """Of 100 weighted fit texts sharp passes 90; with 10 answers taken before, 7 of them passes: 97 / 110 to
-    (10 + 5.8) / 110."""
+    (10 + 5.8) / 110, less what chance makes (1/97 + 1/15.8 of 1.815 ** 2); 107 to 105.8 is chance."""
     found = learn(*planted(), provenance={})
     worth = {(member, signal): value for member, signal, value in found.log_odds.iter_rows()}
-    assert worth["sharp", "pass"] == pytest.approx(log(97 / 15.8), abs=0.01)
-    assert worth["sharp", "fail low"] == pytest.approx(log(10.8 / 91), abs=0.01)
-    assert worth["blunt", "pass"] == pytest.approx(log(107 / 105.8), abs=0.01)
+    assert worth["sharp", "pass"] == pytest.approx(log(97 / 15.8) - (1 / 97 + 1 / 15.8) / log(97 / 15.8), abs=0.01)
+    assert worth["sharp", "fail low"] == pytest.approx(log(10.8 / 91) - (1 / 10.8 + 1 / 91) / log(10.8 / 91), abs=0.01)
+    assert worth["blunt", "pass"] == 0
 
 
 def test_a_failing_vote_never_speaks_for_a_text_nor_a_pass_against() -> None:
@@ -176,7 +179,7 @@ def test_of_two_that_differ_in_one_family_the_word_against_it_counts() -> None:
 def test_an_abstention_says_nothing() -> None:
     found = learn(*planted(), provenance={})
     votes = votes_of([("x", "sharp", "security", "abstain"), ("x", "blunt", "structure", "pass")])
-    assert found.probabilities(votes)["score"].to_list() == pytest.approx([log(107 / 105.8)], abs=0.01)
+    assert found.probabilities(votes)["score"].to_list() == pytest.approx([0])
 
 
 def test_a_source_with_many_labels_does_not_drown_one_with_few() -> None:
@@ -213,13 +216,13 @@ def test_a_calibration_survives_its_file(settings: Settings, tmp_path: Path) -> 
 def test_the_packaged_calibration_says_where_it_comes_from() -> None:
     provenance = packaged().provenance
     assert set(provenance["commits"]) >= {"OWASP-Benchmark/BenchmarkPython", "s2e-lab/SecurityEval", "jkoppel/QuixBugs"}
-    assert provenance["command"] == "python -m bench.quorum.discrimination FOLDER --write"
+    assert provenance["command"] == "python -m bench.quorum.discrimination FOLDER REPOSITORIES --write"
 
 
 def test_the_packaged_calibration_knows_every_member_that_was_measured() -> None:
     found = packaged()
     assert set(found.log_odds["signal"]) == set(SIGNALS)
-    assert found.prior == 0.5
+    assert found.scale.prior == 0.5
 
 
 @pytest.mark.parametrize(
@@ -249,13 +252,14 @@ def test_a_broken_calibration_is_named(tmp_path: Path, settings: Settings, broke
     ],
 )
 def test_an_unsound_calibration_is_refused(change: dict[str, object], complaint: str) -> None:
-    raw = json.loads(as_json(learn(*planted(), provenance=PROVENANCE))) | change
+    raw = json.loads(as_json(learn(*planted(), provenance=PROVENANCE)))
+    raw["used"] |= change
     with pytest.raises(CalibrationError, match=complaint):
         read_calibration(json.dumps(raw), "x.json")
 
 
 def test_a_stricter_target_than_any_learned_decides_nothing() -> None:
-    found = learn(*planted(), provenance={}).thresholds_at(0.001)
+    found = learn(*planted(), provenance={}).used.thresholds_at(0.001)
     assert (found.accept_at, found.reject_at) == (None, None)
 
 

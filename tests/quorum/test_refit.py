@@ -16,15 +16,16 @@ from stemma.errors import ConfigError
 from stemma.quorum import refit
 from stemma.quorum.calibration import FILE, calibration_in_force, packaged
 from stemma.quorum.evidence import SEATED_VOTES
-from stemma.quorum.learning import LABELLED, learn
+from stemma.quorum.learning import learn
 from stemma.quorum.refit import own_share, recalibrate
 from stemma.quorum.rule import Rule
+from stemma.quorum.scales import LABELLED
 from stemma.quorum.verdicts import decide
 from stemma.store.postgres import Database
 from stemma.tables import labels, polars_schema, votes
 from tests.quorum.conftest import Ingest, Stub, function
 
-SEATS = {"safe": "security", "sound": "correctness", "shape": "structure"}
+SEATS = {"safe": "security", "sound": "correctness", "shape": "structure", "age": "history"}
 RULE = Rule(target_error=0.05)
 
 
@@ -36,22 +37,27 @@ class Shape(Stub):
     family = "structure"
 
 
+class Age(Stub):
+    family = "history"
+
+
 @pytest.fixture(autouse=True)
 def seated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three members of three families, whose votes are written by hand."""
-    members = [Stub(name="safe"), Sound(name="sound"), Shape(name="shape")]
+    """Four members of four families, whose votes are written by hand."""
+    members = [Stub(name="safe"), Sound(name="sound"), Shape(name="shape"), Age(name="age")]
     monkeypatch.setattr(refit, "open_members", lambda *_: members)
 
 
 def drawn(n: int, share: float, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Votes and labels: `safe` and `sound` each fail 9 of 10 unfit texts and 1 of 50 fit ones, `shape` none."""
+    """Votes and labels: `safe` and `sound` each fail 9 of 10 unfit texts and 1 of 50 fit ones, `shape` and
+    `age` none."""
     random = np.random.default_rng(seed)
     is_fit = random.random(n) < share
     texts = pl.DataFrame({"pattern_id": [f"{seed}-{i:05}" for i in range(n)], "is_fit": is_fit})
     texts = texts.with_columns(exact_hash="pattern_id", group="pattern_id", source=pl.lit("outcome"))
     cast = []
     for member, family in SEATS.items():
-        rate = np.where(is_fit, 0.02, 0.9) if member != "shape" else 0.0
+        rate = np.where(is_fit, 0.02, 0.9) if member in ("safe", "sound") else 0.0
         fails = pl.Series(random.random(n) < rate)
         cast.append(
             texts.select(
@@ -111,17 +117,14 @@ def test_without_any_label_it_says_so(database: Database, settings: Settings) ->
     assert recalibrate(database, settings).reason.startswith("Too few labels: 0 texts")
 
 
-def test_own_outcomes_let_clean_code_pass_where_the_packaged_calibration_does_not(
-    database: Database, settings: Settings
-) -> None:
+def test_own_outcomes_are_learned_and_let_clean_code_pass(database: Database, settings: Settings) -> None:
     plant(database, *drawn(3000, 0.95))
     clean = drawn(400, 0.95, seed=2)[0].filter((pl.col("vote") == "pass").all().over("pattern_id"))
-    assert (decide(clean, RULE, calibration_in_force(settings))["outcome"] == "needs_review").all()
     found = recalibrate(database, settings)
     assert found.is_learned, found.reason
     assert found.before and found.after and found.after["log_loss"] < found.before["log_loss"]
     known = calibration_in_force(settings)
-    assert 0.93 < known.prior < 0.95
+    assert 0.93 < known.used.prior < 0.95
     assert "Wilson's lower bound" in known.provenance["figures"]["prior"]
     assert (decide(clean, RULE, known)["outcome"] == "accept").all()
     doubted = drawn(400, 0.95, seed=2)[0].filter((pl.col("vote") == "fail").any().over("pattern_id"))
@@ -131,7 +134,16 @@ def test_own_outcomes_let_clean_code_pass_where_the_packaged_calibration_does_no
 def test_a_file_or_reviews_say_nothing_of_the_share_of_fit_code(database: Database, settings: Settings) -> None:
     plant(database, *drawn(2000, 0.95), source="file")
     assert recalibrate(database, settings).is_learned
-    assert calibration_in_force(settings).prior == 0.5
+    assert calibration_in_force(settings).used.prior == packaged().used.prior
+
+
+def test_what_could_accept_nothing_does_not_take_the_place_of_what_can(database: Database, settings: Settings) -> None:
+    """One in ten is unfit, and the votes do not tell which."""
+    cast, labelled = drawn(1000, 0.9)
+    plant(database, cast.with_columns(vote=pl.lit("pass")), labelled)
+    found = recalibrate(database, settings)
+    assert (found.is_learned, calibration_in_force(settings)) == (False, packaged())
+    assert "nothing can be shown to be accepted" in found.reason
 
 
 def test_learned_twice_it_is_the_same_file_also_another_day(database: Database, settings: Settings) -> None:
@@ -155,7 +167,7 @@ def test_what_is_broken_is_made_again(database: Database, settings: Settings) ->
     file.parent.mkdir(parents=True)
     file.write_bytes(b"\xff{")
     assert recalibrate(database, settings).is_learned
-    assert calibration_in_force(settings).prior > 0.8
+    assert calibration_in_force(settings).used.prior > 0.8
 
 
 def test_killed_while_it_writes_the_old_one_stays(
@@ -211,7 +223,7 @@ def test_what_is_accepted_at_the_measured_share_keeps_the_target_on_code_drawn_a
 
 @pytest.mark.parametrize(
     ("fit", "unfit", "prior"),
-    [(0, 0, 0.5), (950, 50, 0.9313), (10, 90, 0.5), (100_000, 0, 0.99), (1, 0, 0.5)],
+    [(0, 0, packaged().used.prior), (950, 50, 0.9313), (10, 90, 0.5), (100_000, 0, 0.99), (1, 0, 0.5)],
 )
 def test_the_share_is_the_lower_end_of_wilsons_interval_within_bounds(fit: int, unfit: int, prior: float) -> None:
     """950 of 1000, z 2.3263: (0.95 + 0.002706 - 2.3263 * sqrt(0.0000475 + 0.00000135)) / 1.005412 = 0.9313."""
@@ -223,10 +235,9 @@ def test_the_share_is_the_lower_end_of_wilsons_interval_within_bounds(fit: int, 
 def test_a_member_that_labels_forbid_to_hear_says_nothing() -> None:
     """Outcomes are read from history: a threshold found without its votes must not be reached by them."""
     cast, labelled = drawn(1000, 0.9)
-    history = cast.filter(pl.col("member") == "shape").with_columns(member=pl.lit("age"), family=pl.lit("history"))
-    known = learn(pl.concat([cast, history]), labelled, prior=0.9, provenance={}, base=packaged().answers)
+    known = learn(cast, labelled, prior=0.9, provenance={}, base=packaged().answers)
     assert known.log_odds.filter(pl.col("member") == "age")["log_odds"].to_list() == [0.0] * 5
-    alone, both = known.probabilities(cast), known.probabilities(pl.concat([cast, history]))
+    alone, both = known.probabilities(cast.filter(pl.col("member") != "age")), known.probabilities(cast)
     assert alone["probability"].to_list() == pytest.approx(both["probability"].to_list())
 
 

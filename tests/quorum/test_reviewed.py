@@ -116,13 +116,14 @@ def votes(*cast: tuple[str, str, str, str | None]) -> pl.DataFrame:
 
 def outcome(*cast: tuple[str, str, str, str | None]) -> str:
     """The outcome where whatever has a probability above one half is accepted."""
-    lenient = {target: Thresholds(0.5, 0.0) for target in packaged().thresholds}
-    return str(decide(votes(*cast), RULE, replace(packaged(), thresholds=lenient))["outcome"].item())
+    scale = packaged().scale
+    lenient = replace(scale, thresholds={target: Thresholds(0.5, 0.0) for target in scale.thresholds})
+    return str(decide(votes(*cast), RULE, replace(packaged(), scale=lenient, used=lenient))["outcome"].item())
 
 
 SAFE = ("safe", "security", "pass", None)
 SHAPE = ("shape", "structure", "pass", None)
-SOUND = ("sound", "correctness", "pass", None)
+SOUND = ("sound", "history", "pass", None)
 JUDGES = [(f"judge:{n}", "judges", "pass", None) for n in range(3)]
 
 

@@ -19,6 +19,7 @@ from stemma.quorum.scope import TEXTS_IN_SCOPE
 from stemma.quorum.sitting import update_verdicts
 from stemma.quorum.thresholds import Thresholds
 from stemma.quorum.votes import update_votes
+from stemma.quorum.worth import Scale
 from stemma.store.postgres import Database
 from stemma.tables import labels, polars_schema
 from tests.quorum.conftest import Ingest, Stub, function
@@ -29,7 +30,7 @@ class Shape(Stub):
 
 
 class Sound(Stub):
-    family = "correctness"
+    family = "history"
 
 
 class Judge(Stub):
@@ -44,20 +45,23 @@ def quorum(vote: str = "pass", tool_version: str = "safe 1.0 (rules 0a)") -> lis
 @pytest.fixture(autouse=True)
 def known(settings: Settings) -> None:
     """A calibration under which three passes accept and one failure is open."""
+    scale = Scale(0.5, Calibrator("platt"), {0.01: Thresholds(None, None), 0.05: Thresholds(0.95, 0.001)})
     learned = replace(
         packaged(),
         answers=pl.DataFrame(
             [
                 (member, signal, unfit, fit)
                 for member in ("safe", "shape", "sound", "judge")
-                for signal, unfit, fit in zip(SIGNALS, (4, 2, 2, 1, 1), (0.1, 0.1, 0.2, 2, 8), strict=True)
+                for signal, unfit, fit in zip(
+                    SIGNALS, (4e6, 2e6, 2e6, 1e6, 1e6), (1e5, 1e5, 2e5, 2e6, 8e6), strict=True
+                )
             ],
             schema=packaged().answers.schema,
             orient="row",
         ),
         rules=packaged().rules.clear(),
-        calibrator=Calibrator("platt"),
-        thresholds={0.01: Thresholds(None, None), 0.05: Thresholds(0.95, 0.001)},
+        scale=scale,
+        used=scale,
     )
     write_calibration(learned, settings.data_dir / FILE)
 
@@ -112,12 +116,13 @@ def test_another_calibration_adds_a_verdict_where_it_says_something_else(
     sit(database, settings, quorum())
     before = database.read("SELECT rule_version, probability FROM stemma.verdicts").row(0)
     now = sitting.calibration_in_force(settings)
-    write_calibration(replace(now, calibrator=Calibrator("platt", offset=0.001)), settings.data_dir / FILE)  # same band
+    near, far = (replace(now.used, calibrator=Calibrator("platt", offset=offset)) for offset in (0.001, -4.0))
+    write_calibration(replace(now, used=near), settings.data_dir / FILE)  # within the same band
     assert sum(sit(database, settings, quorum()).values()) == 0
     after = database.read("SELECT rule_version, probability FROM stemma.verdicts").row(0)
     assert after[0] != before[0]  # confirmed, not added
     assert after[1] > before[1]
-    write_calibration(replace(now, calibrator=Calibrator("platt", offset=-4.0)), settings.data_dir / FILE)
+    write_calibration(replace(now, used=far), settings.data_dir / FILE)
     assert sit(database, settings, quorum())["n_needs_review"] == 1
     assert history(database)[-1][1] == "From accept to needs_review: another rule, calibration or set of labels."
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemma.quorum.calibration import ANSWERS, RULES, Calibration, bare
+from stemma.quorum.calibrators import IDENTITY
 from stemma.quorum.evidence import SEATED_VOTES, SIGNALS
 from stemma.quorum.rule import Rule
 from stemma.quorum.thresholds import Thresholds
 from stemma.quorum.verdicts import VERDICTS, decide
+from stemma.quorum.worth import ANSWERS, RULES, Calibration, Scale, bare
 
 FAMILIES = {
     "parse": "structure",
@@ -24,19 +25,28 @@ FAMILIES = {
     "bandit": "security",
     "secure": "security",
     "vulture": "dead code",
+    "tests": "tests",
+    "history": "history",
 }
-# Odds for fit against unfit: of a pass 3, of a failing vote with a grave, middling, light finding 1/100, 1/20, 1/2.
+JUDGES = tuple(member for member in FAMILIES if member not in ("tests", "history"))
+# Odds for fit against unfit: of a pass 3, of a failing vote with a grave, middling, light finding 1/100, 1/20, 1/2;
+# learned from a billion answers of either kind, so that none of it is taken for chance.
 ODDS = (0.01, 0.05, 0.5, 1.5, 3.0)
 
 
 def known(
-    thresholds: dict[float, Thresholds] | None = None, prior: float = 0.5, members: tuple[str, ...] = tuple(FAMILIES)
+    thresholds: dict[float, Thresholds] | None = None, prior: float = 0.5, members: tuple[str, ...] = JUDGES
 ) -> Calibration:
-    unfit = [1.0, 1.0, 1.0, 1.0, 1.0]
-    fit = [odds / sum(ODDS) * 5 for odds in ODDS]
+    unfit = [1e9] * 5
+    fit = [odds / sum(ODDS) * 5e9 for odds in ODDS]
     rows = [(member, *row) for member in members for row in zip(SIGNALS, unfit, fit, strict=True)]
     limits = {0.01: Thresholds(0.99, 0.001), 0.05: Thresholds(0.95, 0.02)} if thresholds is None else thresholds
-    return replace(bare(pl.DataFrame(rows, schema=ANSWERS, orient="row")), prior=prior, thresholds=limits)
+    scale = Scale(prior, IDENTITY, limits)
+    return replace(bare(pl.DataFrame(rows, schema=ANSWERS, orient="row")), scale=scale, used=scale)
+
+
+NOBODY_USES_IT = Rule(needs_use=False)
+"""The rule without what it asks of code's use, where something else is looked at."""
 
 
 PASS, FAIL_MEDIUM = log(3 / sum(ODDS) * 5), log(0.05 / sum(ODDS) * 5)
@@ -54,12 +64,12 @@ def frame(**said: str | tuple[str, str]) -> pl.DataFrame:
 
 
 def decided(rule: Rule | None = None, calibration: Calibration | None = None, **said: str | tuple[str, str]) -> dict:
-    verdicts = decide(frame(**said), rule or Rule(), calibration or known())
+    verdicts = decide(frame(**said), rule or NOBODY_USES_IT, calibration or known())
     assert verdicts.schema == VERDICTS
     return verdicts.row(0, named=True)
 
 
-ALL = dict.fromkeys(FAMILIES, "pass")
+ALL = dict.fromkeys(JUDGES, "pass")
 
 
 def test_the_probability_is_what_the_families_odds_come_to() -> None:
@@ -101,8 +111,8 @@ def test_between_the_thresholds_it_is_for_a_person() -> None:
 
 def test_a_tie_is_never_broken() -> None:
     even = known({0.05: Thresholds(0.5 + 1e-9, 0.5 - 1e-9)})
-    rule = Rule(min_families=1, needed_families=())
-    nothing = replace(even, answers=even.answers.with_columns(fit=1.0))
+    rule = Rule(min_families=1, needed_families=(), needs_use=False)
+    nothing = replace(even, answers=even.answers.with_columns(fit=1e9))
     assert decided(rule, nothing, ruff="pass")["probability"] == 0.5
     assert decided(rule, nothing, ruff="pass")["outcome"] == "needs_review"
 
@@ -134,16 +144,51 @@ def test_a_grave_finding_that_does_not_fail_vetoes_nothing() -> None:
     assert decided(**ALL | {"bandit": ("pass", "high")})["outcome"] == "accept"
 
 
-def with_rule(n_unfit: int, n_fit: int) -> Calibration:
-    row = ("bandit", "fail high", "R1", float(n_unfit), float(n_fit), n_unfit, n_fit)
-    return replace(known(), rules=pl.DataFrame([row], schema=RULES, orient="row"))
+def with_rules(**cases: tuple[int, int]) -> Calibration:
+    """How many unfit and fit texts each rule of Bandit's failed."""
+    rows = [("bandit", "fail high", rule, float(unfit), float(fit), unfit, fit) for rule, (unfit, fit) in cases.items()]
+    return replace(known(), rules=pl.DataFrame(rows, schema=RULES, orient="row"))
 
 
-def test_a_rule_that_labels_have_shown_to_err_too_often_vetoes_no_more_but_still_forbids_to_accept() -> None:
-    """Of 20 that it failed 3 were fit: were one in 20 wrong, so many would be in .075 of all cases; 2, in .26."""
+def test_a_rule_that_labels_lead_one_to_think_wrong_vetoes_no_more_but_still_forbids_to_accept() -> None:
+    """11 of 55 grave findings were wrong: (1 + 2 * .2) / (30 + 2) = .044. 11 of 50: (1 + 2 * .22) / (25 + 2) = .053."""
     said = ALL | {"bandit": ("fail", "high")}
-    assert decided(calibration=with_rule(18, 2), **said)["outcome"] == "reject"
-    assert decided(calibration=with_rule(17, 3), **said)["outcome"] == "needs_review"
+    assert decided(calibration=with_rules(R1=(29, 1), R2=(15, 10)), **said)["outcome"] == "reject"
+    assert decided(calibration=with_rules(R1=(24, 1), R2=(15, 10)), **said)["outcome"] == "needs_review"
+
+
+def test_a_rule_of_which_no_label_speaks_vetoes_as_its_severity_says() -> None:
+    assert decided(calibration=with_rules(R2=(15, 10)), **ALL | {"bandit": ("fail", "high")})["outcome"] == "reject"
+
+
+def test_nothing_is_accepted_that_nobody_is_seen_to_use() -> None:
+    verdict = decided(Rule(), **ALL)
+    assert verdict["outcome"] == "needs_review"
+    assert "nothing vouches for it" in verdict["reason"]
+    assert decided(Rule(), **ALL | {"tests": ("fail", "low"), "history": "abstain"})["outcome"] == "needs_review"
+    assert decided(Rule(), **ALL | {"tests": "pass", "history": "abstain"})["outcome"] == "needs_review"
+    assert decided(Rule(), **ALL | {"history": "pass"})["outcome"] == "accept"
+
+
+def test_that_code_is_used_lifts_no_doubt() -> None:
+    used = ALL | {"tests": "pass", "history": "pass"}
+    assert decided(Rule(), **used | {"bandit": ("fail", "low")})["outcome"] == "needs_review"
+    assert decided(Rule(), **used | {"bandit": ("fail", "high")})["outcome"] == "reject"
+
+
+def test_code_in_use_is_measured_on_a_scale_of_its_own() -> None:
+    """At nine fit of ten the odds are nine times those at even odds; without a threshold nothing is decided."""
+    both = replace(known({}), used=Scale(0.9, IDENTITY, {0.05: Thresholds(0.99, None)}))
+    both = replace(both, answers=both.answers.with_columns(fit=1e9))  # so that votes are worth nothing
+    seated = pl.DataFrame(
+        [("history", *row) for row in zip(SIGNALS, [1e9] * 5, [1e9] * 5, strict=True)], schema=ANSWERS, orient="row"
+    )
+    even = replace(both, answers=pl.concat([both.answers, seated]))
+    assert decided(Rule(), even, **ALL | {"history": "pass"})["probability"] == pytest.approx(0.9)
+    assert decided(Rule(), even, **ALL | {"history": "fail"})["probability"] == pytest.approx(0.5)
+    sure = replace(even, used=replace(even.used, thresholds={0.05: Thresholds(0.899, None)}))
+    assert decided(Rule(), sure, **ALL | {"history": "pass"})["outcome"] == "accept"
+    assert decided(Rule(), even, **ALL | {"history": "pass"})["outcome"] == "needs_review"
 
 
 def test_what_a_failure_is_worth_is_learned_by_rule() -> None:
@@ -200,15 +245,15 @@ def test_nothing_is_accepted_that_a_member_for_safety_fails() -> None:
 def test_without_a_threshold_that_keeps_the_target_nothing_is_decided() -> None:
     blind = known({0.05: Thresholds(None, None)})
     assert decided(calibration=blind, **ALL)["outcome"] == "needs_review"
-    assert decided(calibration=blind, **dict.fromkeys(FAMILIES, "fail"))["outcome"] == "needs_review"
+    assert decided(calibration=blind, **dict.fromkeys(JUDGES, "fail"))["outcome"] == "needs_review"
     assert "none is known to be enough to accept" in decided(calibration=blind, **ALL)["reason"]
 
 
 def test_a_stricter_target_takes_stricter_thresholds() -> None:
     said = {"parse": "pass", "ruff": "pass", "bandit": "pass"}
-    assert decided(Rule(target_error=0.05), **said)["outcome"] == "accept"
-    assert decided(Rule(target_error=0.04), **said)["outcome"] == "needs_review"
-    assert decided(Rule(target_error=0.005), **said)["outcome"] == "needs_review"
+    assert decided(Rule(target_error=0.05, needs_use=False), **said)["outcome"] == "accept"
+    assert decided(Rule(target_error=0.04, needs_use=False), **said)["outcome"] == "needs_review"
+    assert decided(Rule(target_error=0.005, needs_use=False), **said)["outcome"] == "needs_review"
 
 
 def test_where_more_code_is_fit_the_same_votes_are_worth_more() -> None:
@@ -226,7 +271,11 @@ def test_of_a_member_about_whom_nothing_was_learned_little_is_believed() -> None
 def test_a_member_that_gives_a_probability_is_as_grave_as_that_says() -> None:
     votes = frame(parse="pass", ruff="pass", bandit="pass", vulture="fail")
     verdicts = [
-        decide(votes.with_columns(probability=pl.when(pl.col("member") == "vulture").then(p)), Rule(), known())
+        decide(
+            votes.with_columns(probability=pl.when(pl.col("member") == "vulture").then(p)),
+            Rule(needs_use=False),
+            known(),
+        )
         for p in (0.05, 0.2, 0.4)
     ]
     stated = [verdict["probability"][0] for verdict in verdicts]
@@ -234,7 +283,7 @@ def test_a_member_that_gives_a_probability_is_as_grave_as_that_says() -> None:
 
 
 SAID = st.fixed_dictionaries(
-    {name: st.sampled_from(["pass", "fail", ("fail", "low"), ("fail", "high"), "abstain"]) for name in FAMILIES}
+    {name: st.sampled_from(["pass", "fail", ("fail", "low"), ("fail", "high"), "abstain"]) for name in JUDGES}
 )
 
 
@@ -261,7 +310,7 @@ def test_decisions_follow_outcomes(said: dict) -> None:
     verdict = decided(**said)
     allowed = {"accept": {"auto_apply", "suggest"}, "reject": {"refuse"}, "needs_review": {"review"}}
     assert verdict["decision"] in allowed[verdict["outcome"]]
-    assert verdict["n_pass"] + verdict["n_fail"] + verdict["n_abstain"] == len(FAMILIES)
+    assert verdict["n_pass"] + verdict["n_fail"] + verdict["n_abstain"] == len(JUDGES)
 
 
 def test_texts_are_decided_each_by_itself() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from stemma.config import Settings
 from stemma.errors import ConfigError
+from stemma.lineage.history import update_lineage
 from stemma.quorum import poll
 from stemma.quorum.members import open_members
 from stemma.quorum.members.base import MemberMissingError
-from stemma.quorum.votes import update_votes
+from stemma.quorum.votes import update_former_votes, update_votes
 from stemma.store.postgres import Database
 from tests.quorum.conftest import Ingest, Stub, function
 
@@ -45,6 +46,22 @@ def test_a_text_in_many_files_is_judged_once_where_it_stands_first(
     member = Stub()
     assert update_votes(database, settings, [member])["asked"] == 1
     assert [list(files.values()) for files in member.read] == [["import os\n\n\n" + function("f")]]
+
+
+def test_a_text_that_no_longer_stands_is_judged_in_the_file_that_first_had_it(
+    database: Database, settings: Settings, ingest: Ingest
+) -> None:
+    ingest({"a.py": "import os\n\n\n" + function("f", 1)})
+    (former,) = database.read("SELECT pattern_id, exact_hash FROM stemma.snippets").rows()
+    ingest({"a.py": function("f", 2)})
+    update_lineage(database, database.read("SELECT repo_id FROM stemma.repositories").item())
+    texts = pl.DataFrame([former], schema=["pattern_id", "exact_hash"], orient="row")
+    member = Stub()
+    assert update_votes(database, settings, [member], texts)["asked"] == 0
+    assert update_former_votes(database, settings, [member], texts) == 1
+    assert [list(files.values()) for files in member.read] == [["import os\n\n\n" + function("f", 1)]]
+    assert update_former_votes(database, settings, [member], texts) == 0
+    assert len(member.asked) == 1
 
 
 def test_every_member_sees_the_same_whole_files_and_no_name_of_theirs(
