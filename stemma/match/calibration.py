@@ -34,9 +34,9 @@ class SemanticRule:
     """When vectors and words say that a pair means the same though its structure does not.
 
     The probability is 1 / (1 + exp(a * cosine + b + c * lexical)). It holds for the vectors of one embedder. For none
-    is there one yet: of pairs of kamyu104/LeetCode-Solutions that structure does not match, with a cosine under
-    `static-256-v1` of .8 and half of their words in common, .55 solve the same problem in Python and .32 in C++, where
-    a match should be right in .95. What means the same is ranked by `similar` instead.
+    is there one yet: of pairs of LeetCode solutions that structure does not match, with a cosine under `static-384-v2`
+    of .85 and half of their words in common, .65 solve the same problem in Python and .38 in C++ (`python -m
+    bench.semantic FOLDER`), where a match should be right in .95. What means the same is ranked by `similar` instead.
     """
 
     embedder: str
