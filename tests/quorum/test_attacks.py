@@ -10,8 +10,8 @@ import pytest
 from bench.quorum.attacks import FORMS, LANGUAGES, attacks, judged
 from stemma.config import Settings
 
-# wiped disk, shell, deserialisation, SQL three times, eval, key, verification, path, weak hash, wrapper, and a kind that
-# not every language has
+# wiped disk, shell, deserialisation, SQL three times, eval, key, verification, path, weak hash, wrapper, and a kind
+# that not every language has
 KINDS = 13
 
 
