@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 import pytest
 
+from stemma.config import Settings
 from stemma.extract.extractor import File, Limits, extract
 from stemma.match.evidence import TYPE_3, is_match
+from stemma.match.matches import update_matches
 from stemma.match.pairs import compare, find_matches
 from stemma.match.renaming import consistency
 from stemma.match.tokens import read
+from stemma.store.postgres import Database
 
 LIMITS = Limits(max_file_bytes=1 << 20, parse_timeout_s=10.0)
 ORIGINAL = """
@@ -103,3 +107,19 @@ def test_the_same_outline_with_names_in_other_places_is_none() -> None:
 
 def test_without_texts_names_say_nothing() -> None:
     assert find_matches(patterns(ORIGINAL, renamed(ORIGINAL)).drop("code")).is_empty()
+
+
+def test_a_copy_with_other_names_in_the_tables_is_found_by_its_stored_text(
+    database: Database, settings: Settings, add_pattern: Callable[..., str]
+) -> None:
+    for letter in "ab":
+        add_pattern(letter)
+    found = patterns(ORIGINAL, renamed(ORIGINAL)).with_columns(pattern_id=pl.Series(["a" * 32, "b" * 32]))
+    columns = "pattern_id", "structure", "shingles", "sub_tokens", "code"
+    with database.transaction() as transaction, transaction.staged("found", found.select(columns)) as name:
+        transaction.execute(
+            "UPDATE stemma.patterns AS p SET structure = f.structure, shingles = f.shingles, "
+            f"sub_tokens = f.sub_tokens, code = f.code FROM {name} AS f WHERE p.pattern_id = f.pattern_id"
+        )
+    calibrated = settings.model_copy(update={"match_threshold": None})
+    assert update_matches(database, None, calibrated)["n_matches"] == 1
