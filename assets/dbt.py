@@ -174,7 +174,7 @@ def _build(
     names = [] if len(selected) == len(MODELS) else ["--select", *(model.name for model in selected)]
     chosen = names if with_views else ALL_BUT_VIEWS
     subprocess.run(
-        [sys.executable, "-c", DBT, *BUILD, *places, "--log-level-file", "none", *chosen],
+        [sys.executable, "-c", DBT, *BUILD, *places, "--log-path", str(target), "--log-level-file", "none", *chosen],
         env=os.environ | _connection(database),
         stdin=subprocess.DEVNULL,
         check=False,

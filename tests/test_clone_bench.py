@@ -277,8 +277,12 @@ def made_up(n: int) -> Examples:
 
 
 def test_the_fit_finds_what_tells_clones_and_its_file_is_read() -> None:
-    found = fit.calibration(made_up(4_000), "command")
+    platt = dict.fromkeys("abcde", -1.0)
+    rule = {"lexical_below": 0.15, "structural_from": 0.65, "platt": platt, "threshold": 0.999}
+    found = fit.calibration(made_up(4_000), (rule, {"recall": 1.0}), "command")
     read = read_calibration(json.dumps(found))
+    assert read.renamed.lexical_below == 0.15
+    assert found["provenance"]["figures"]["renamed"] == {"recall": 1.0}
     assert sum(read.weights.values()) == pytest.approx(1, abs=1e-3)
     assert min(read.weights.values()) >= 0
     assert read.weights["structural"] > 0.8

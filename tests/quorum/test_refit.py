@@ -176,7 +176,7 @@ def test_killed_while_it_writes_the_old_one_stays(
     plant(database, *drawn(1500, 0.9))
     recalibrate(database, settings)
     old = (settings.data_dir / FILE).read_bytes()
-    label(database, drawn(1500, 0.9)[1].with_columns(is_fit=pl.col("is_fit") & (pl.int_range(pl.len()) > 300)), "file")
+    label(database, drawn(1500, 0.9)[1].with_columns(is_fit=pl.col("is_fit") & (pl.int_range(pl.len()) > 15)), "file")
 
     def killed(path: Path, *_: object, **__: object) -> int:
         path.write_bytes(b'{"prior": ')
