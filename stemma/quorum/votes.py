@@ -15,7 +15,7 @@ from stemma.progress import phase
 from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.members import open_members
 from stemma.quorum.members.base import Member
-from stemma.quorum.poll import Seat, answers, current_version, seats_of
+from stemma.quorum.poll import Seat, answers, seats_of
 from stemma.quorum.process import Limits
 from stemma.quorum.scope import sheets, wanted_files
 from stemma.store.postgres import Database
@@ -109,6 +109,3 @@ def _write(db: Database, votes: pl.DataFrame) -> int:
         return 0
     with db.transaction() as transaction, transaction.staged("new_votes", votes) as staged:
         return int(transaction.read(_WRITE.format(staged=staged)).item())
-
-
-__all__ = ["current_version", "update_former_votes", "update_votes"]
