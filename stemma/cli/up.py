@@ -20,11 +20,9 @@ from stemma.cli import show
 from stemma.cli.platform import environment, project_dir
 from stemma.config import load_settings
 from stemma.errors import BusyError, StemmaError
-from stemma.processes import die_with_parent
 from stemma.store import open_database
 from stemma.store.postgres import Database
 
-STOP_TIMEOUT_S = 20
 READY_TIMEOUT_S = 90
 
 
@@ -75,23 +73,18 @@ def _end_killed_runs(database: Database, variables: dict[str, str]) -> None:
 def _start(host: str, port: int, variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     """`dagster dev`: the UI and the daemon over one code server, where two commands would each load the code apart."""
     workspace = str(project_dir() / "workspace.yaml")
+    group = (sys.executable, "-m", "stemma.processes", str(os.getpid()))
     with log.open("ab") as output:
-        # A session of its own: Ctrl-C reaches only us, and we stop it with all that it started.
+        # A session of its own: Ctrl-C reaches only us, and it is stopped with all that it started.
         return subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), "-w", workspace],
+            [*group, sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port), "-w", workspace],
             cwd=project_dir(),
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_stop_with_us,  # noqa: PLW1509  (this process has no other thread)
         )
-
-
-def _stop_with_us() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    die_with_parent(signal.SIGINT)
 
 
 def _require_free(host: str, port: int) -> None:
@@ -122,11 +115,6 @@ def _require_alive(dagster: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _stop(dagster: subprocess.Popen[bytes]) -> None:
-    """Interrupt Dagster, which stops what it started; kill what has not ended in time."""
-    with suppress(ProcessLookupError):
-        os.killpg(dagster.pid, signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        dagster.wait(STOP_TIMEOUT_S)
-    with suppress(ProcessLookupError):
-        os.killpg(dagster.pid, signal.SIGKILL)
+    """Interrupt Dagster and all that it started; what has not ended in time is killed (`processes.run_group`)."""
+    dagster.send_signal(signal.SIGINT)
     dagster.wait()
