@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 
 import polars as pl
 import psycopg
@@ -140,13 +141,22 @@ def test_threads_do_not_disturb_each_other(database: Database) -> None:
 def test_a_forked_child_opens_connections_of_its_own(database: Database) -> None:
     pid = database.read("SELECT pg_backend_pid() AS pid")["pid"].item()
     context = multiprocessing.get_context("fork")
-    with context.Pool(1) as pool:
-        assert pool.apply(_backend_of, (database,)) != pid
+    told, teller = context.Pipe(duplex=False)
+    worker = context.Process(target=_tell_backend, args=(database, teller))
+    worker.start()
+    assert told.poll(60)
+    assert told.recv() != pid
+    worker.kill()  # what a forked worker does at its end with threads it has not is not ours to wait for
+    worker.join()
     child = os.fork()
     if child == 0:
         os._exit(0 if _backend_of(database) != pid else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert database.read("SELECT pg_backend_pid() AS pid")["pid"].item() == pid
+
+
+def _tell_backend(database: Database, teller: Connection) -> None:
+    teller.send(_backend_of(database))
 
 
 def _backend_of(database: Database) -> int:
