@@ -113,14 +113,12 @@ FROM report_texts WHERE outcome IN ('reject', 'needs_review')
 ORDER BY outcome <> 'reject', probability NULLS LAST, pattern_id, exact_hash LIMIT $1
 """
 # $1: repository or '', $2: places of a text at most.
-PLACES = """
+PLACES = f"""
 SELECT pattern_id, exact_hash, repository, path, start_line, end_line, kind, qualified_name FROM (
     SELECT t.pattern_id, t.exact_hash, r.name AS repository, f.path, s.start_line, s.end_line, s.kind, s.qualified_name,
         row_number() OVER (PARTITION BY t.pattern_id, t.exact_hash ORDER BY f.repo_id, f.path, s.ordinal) AS nth
-    FROM {chosen} t
-    JOIN stemma.snippets s ON s.pattern_id = t.pattern_id AND s.exact_hash = t.exact_hash
-    JOIN stemma.files f ON f.blob_oid = s.blob_oid AND f.category = 'source' AND ($1 = '' OR f.repo_id = $1)
-    JOIN stemma.repositories r ON r.repo_id = f.repo_id AND r.extractor_version = s.extractor_version
+    FROM {SOURCE_SNIPPETS} JOIN {{chosen}} t ON t.pattern_id = s.pattern_id AND t.exact_hash = s.exact_hash
+    WHERE $1 = '' OR f.repo_id = $1
 ) AS places
 WHERE nth <= $2 ORDER BY pattern_id, exact_hash, nth
 """
