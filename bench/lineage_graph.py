@@ -4,7 +4,7 @@ Two shapes of derivation are loaded into a database of the bench's own, at the P
 embedded one, and dropped at the end: `elements` (versions of elements one after another, joined by copies of which some
 sources are popular) and `random` (every node from two earlier ones at random, which is wider than any history). The
 SQL functions are asked from 200 random nodes; beside them stands the plain recursive CTE on the same nodes, connection
-and indexes, and the functions of before on the indexes of before. Written are bench/results/lineage_graph.json and .md.
+and indexes. Written are bench/results/lineage_graph.json and .md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -210,9 +209,7 @@ def _spent(times: list[float], cpu: list[float]) -> Spent:
     return Spent(at(times, 50), at(times, 95), *of_cpu)
 
 
-def measure(
-    database: Database, shape: str, ids: list[str], pairs: list[tuple[str, str]], *, by: str, with_cte: bool = True
-) -> Iterator[Timed]:
+def measure(database: Database, shape: str, ids: list[str], pairs: list[tuple[str, str]]) -> Iterator[Timed]:
     """Every question by the functions as the database has them, and by the CTE."""
 
     def timed(question: str, depth: str, how: str, query: str, asked: Sequence[tuple[object, ...]]) -> Timed:
@@ -223,31 +220,16 @@ def measure(
         for question, (near, far) in _ENDS.items():
             function = f"SELECT * FROM stemma.{question}(%s, %s, %s)"
             for depth in (5, 10):
-                yield timed(question, str(depth), by, function, [(start, depth, MANY) for start in ids])
-                if with_cte:
-                    cte = _CTE.format(near=near, far=far)
-                    yield timed(question, str(depth), "recursive CTE", cte, [(start, depth) for start in ids])
+                yield timed(question, str(depth), "functions", function, [(start, depth, MANY) for start in ids])
+                cte = _CTE.format(near=near, far=far)
+                yield timed(question, str(depth), "recursive CTE", cte, [(start, depth) for start in ids])
             unbounded = [(start, ALL, DEFAULT_NODES) for start in ids[:N_UNBOUNDED]]
-            yield timed(question, f"all, {DEFAULT_NODES:,} nodes at most", by, function, unbounded)
+            yield timed(question, f"all, {DEFAULT_NODES:,} nodes at most", "functions", function, unbounded)
         path = "SELECT * FROM stemma.lineage_path(%s, %s, %s, %s)"
         for depth, n_most in ((5, MANY), (10, MANY), (ALL, DEFAULT_NODES)):
             name = str(depth) if depth < ALL else f"all, {DEFAULT_NODES:,} nodes at most"
             ends = pairs if depth < ALL else pairs[:N_UNBOUNDED]
-            yield timed("path", name, by, path, [(*pair, depth, n_most) for pair in ends])
-
-
-def before(database: Database) -> None:
-    """The functions and indexes of before the walk was held to derivation."""
-    for function in ("ancestors", "descendants", "lineage_path"):
-        database.execute(f"DROP FUNCTION stemma.{function}")
-    old = import_module("stemma.store.migrations.versions.0002_lineage_functions")
-    database.execute(old.WALK)
-    for name, is_upward in (("ancestors", "true"), ("descendants", "false")):
-        database.execute(old._NEIGHBOURS.format(name=name, is_upward=is_upward))
-    database.execute(old.PATH)
-    for near in ("child_id", "parent_id"):
-        database.execute(f"DROP INDEX stemma.lineage_edges_{near}_idx")
-        database.execute(f"CREATE INDEX lineage_edges_{near}_idx ON stemma.lineage_edges ({near})")
+            yield timed("path", name, "functions", path, [(*pair, depth, n_most) for pair in ends])
 
 
 def distant(
@@ -273,11 +255,7 @@ def run(n_nodes: int, n_edges: int) -> tuple[list[Timed], dict[str, dict[str, fl
             loads[shape] = load(database, ids, child, parent)
             starts = rng.integers(0, n_nodes, N_STARTS)
             pairs = distant(child, parent, ids, starts, 4)
-            found += measure(database, shape, [ids[start] for start in starts], pairs, by="functions")
-        before(database)  # on the last shape, the widest
-        found += measure(
-            database, shape, [ids[start] for start in starts], pairs, by="functions before", with_cte=False
-        )
+            found += measure(database, shape, [ids[start] for start in starts], pairs)
     return found, loads
 
 
