@@ -6,10 +6,8 @@ wall seconds of the whole command on this machine, its load beside them; CPU sec
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,8 +20,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.figures import measured_at, write
+
 ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
 # Enough packages for two thousand files, of several authors and styles.
 PACKAGES = ("dagster", "sqlalchemy", "great_expectations", "pydantic", "rich", "typer", "networkx", "alembic")
 
@@ -162,20 +161,11 @@ def _cell(value: float | None) -> str:
 
 
 def main() -> None:
-    machine = {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "python": platform.python_version(),
-    }
+    machine = measured_at()
     with open_folder("stemma-corpora-") as folder:
         results = [measure(*corpus) for corpus in corpora(folder)]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "phases.json").write_text(
-        json.dumps({"machine": machine, "results": [asdict(result) for result in results]}, indent=2) + "\n"
-    )
     table = markdown(results, machine)
-    (RESULTS / "phases.md").write_text(table)
+    write("phases", {"machine": machine, "results": [asdict(result) for result in results]}, table)
     print(table)
 
 

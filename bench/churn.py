@@ -8,14 +8,14 @@ members of many families change between two of them. Written are bench/results/c
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
-from bench.pipeline import RESULTS, derive, git, measured_at, open_empty
+from bench.figures import measured_at, write
+from bench.pipeline import derive, git, open_empty
 from stemma.store.postgres import Database
 
 FAR = 100  # commits between two of the second series
@@ -143,10 +143,8 @@ def main() -> None:
         f"{n} commits, each {FAR} after the one before": follow(source, chain[::FAR][: n + 1][::-1]),
     }
     machine = measured_at() | {"repository": source.name, "head": chain[0]}
-    RESULTS.mkdir(exist_ok=True)
     told = {"machine": machine, "series": {title: [asdict(step) for step in steps] for title, steps in series.items()}}
-    (RESULTS / "churn.json").write_text(json.dumps(told, indent=2) + "\n")
-    (RESULTS / "churn.md").write_text(table := markdown(series, machine))
+    write("churn", told, table := markdown(series, machine))
     print(table)
 
 

@@ -8,7 +8,6 @@ do not match are scored here, so that the figures are of true scores. Written: b
 from __future__ import annotations
 
 import argparse
-import json
 import sysconfig
 import time
 from collections.abc import Callable
@@ -24,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bench.pipeline import RESULTS, derive, measured_at, open_empty
+from bench.figures import measured_at, write
+from bench.pipeline import derive, open_empty
 from stemma.embed import open_embedder
 from stemma.match.families import LIVE, MATCHED
 from stemma.match.grouping import keys_of
@@ -214,10 +214,8 @@ def main() -> None:
         "matches": len(truth.edges.a),
         "least_score": float(truth.edges.score.min()),
     }
-    RESULTS.mkdir(exist_ok=True)
     told = {"machine": machine, "methods": [asdict(row) for row in rows]}
-    (RESULTS / "cohesion.json").write_text(json.dumps(told, indent=2) + "\n")
-    (RESULTS / "cohesion.md").write_text(table := markdown(rows, machine))
+    write("cohesion", told, table := markdown(rows, machine))
     print(table)
 
 

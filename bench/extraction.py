@@ -12,10 +12,6 @@ pallets/flask; and on the histories of apache/commons-lang, pallets/flask and gi
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
-import os
-import platform
 import subprocess
 import sysconfig
 import time
@@ -24,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.figures import RESULTS, measured_at, write
 from stemma.extract.contents import CACHE
 from stemma.extract.extractor import File, Limits, extract
 from stemma.extract.grammars import load
@@ -32,7 +29,6 @@ from stemma.extract.vocabulary import VOCABULARY
 from stemma.git.blob import blob_id
 from stemma.languages import grammar_of
 
-RESULTS = Path(__file__).parent / "results"
 ROUNDS = 3
 MAX_BYTES = 1_000_000
 """Of each grammar, at most so much is read, in the order of the paths."""
@@ -170,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, default=[Path(sysconfig.get_path("purelib"))])
     parser.add_argument("--history", action="store_true", help="the folders are git repositories: read versions")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     arguments = parser.parse_args()
     found = versions(arguments.folders) if arguments.history else sources(arguments.folders)
     speeds = [
@@ -178,17 +174,10 @@ def main() -> None:
         for grammar, files in found.items()
         if sum(len(file.content or b"") for file in files) >= MIN_BYTES
     ]
-    machine = {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "python": platform.python_version(),
-    }
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    machine = measured_at()
     results = {"machine": machine, "results": [asdict(speed) for speed in speeds]}
     name = "extraction_history" if arguments.history else "extraction"
-    (arguments.out / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
-    (arguments.out / f"{name}.md").write_text(table(speeds, machine))
+    write(name, results, table(speeds, machine), folder=arguments.output)
     print(table(speeds, machine))
 
 

@@ -29,7 +29,8 @@ from typing import Any
 import psutil
 
 from bench.__main__ import ROOT, open_folder
-from bench.pipeline import RESULTS, git, measured_at
+from bench.figures import RESULTS, measured_at
+from bench.pipeline import git
 from bench.speed import exponent
 from bench.watch import Cost, watch
 from stemma import runs

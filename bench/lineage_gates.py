@@ -8,7 +8,6 @@ Printed, and written to bench/results/lineage_gates.json: wall seconds of each g
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import sqlalchemy as sa
 
 from assets.checks.gates import violations
 from assets.checks.invariants import INVARIANTS
-from bench.pipeline import RESULTS, measured_at
+from bench.figures import measured_at, write
 from stemma.config import load_settings
 from stemma.store import open_database
 from stemma.store.migrations import migrate
@@ -67,7 +66,7 @@ def main() -> None:
                 found[invariant.name] = {"s": round(time.perf_counter() - begun, 2), "n_violations": n_violations}
                 print(f"{invariant.name:40} {found[invariant.name]}", flush=True)
     found["machine"] = measured_at()
-    (RESULTS / "lineage_gates.json").write_text(json.dumps(found, indent=2) + "\n")
+    write("lineage_gates", found)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import hashlib
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,7 @@ import polars as pl
 import psycopg
 import sqlalchemy as sa
 
-from bench.pipeline import RESULTS, measured_at
+from bench.figures import measured_at, write
 from stemma.config import load_settings
 from stemma.store import open_database
 from stemma.store.migrations import migrate
@@ -290,9 +289,7 @@ def main() -> None:
     found, loads = run(given.nodes, given.edges)
     machine = measured_at()
     result = {"machine": machine, "nodes": given.nodes, "loads": loads, "questions": [asdict(it) for it in found]}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "lineage_graph.json").write_text(json.dumps(result, indent=2) + "\n")
-    (RESULTS / "lineage_graph.md").write_text(markdown(found, loads, machine, given.nodes))
+    write("lineage_graph", result, markdown(found, loads, machine, given.nodes))
 
 
 if __name__ == "__main__":

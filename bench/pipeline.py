@@ -5,14 +5,11 @@ The job itself, with its gates and marts, is timed by `python -m bench`.
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from stemma.config import Settings, load_settings
 from stemma.embed import open_embedder
@@ -27,8 +24,6 @@ from stemma.match.matches import update_matches
 from stemma.store import open_database
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
-
-RESULTS = Path(__file__).parent / "results"
 
 
 @contextmanager
@@ -75,12 +70,3 @@ def derive(database: Database, settings: Settings, sources: Sequence[Path], *, w
 def git(repository: Path, *arguments: str) -> str:
     command = ["git", "-C", str(repository), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def measured_at() -> dict[str, Any]:
-    """When, on how many cores and under which load."""
-    return {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": [round(load, 2) for load in os.getloadavg()],
-    }

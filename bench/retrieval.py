@@ -8,10 +8,7 @@ only where a Python that has it is named: its package is large, and no part of S
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import os
-import platform
 import re
 import subprocess
 import tempfile
@@ -26,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from bench.figures import measured_at, write
 from bench.hashed import HashedEmbedder
 from bench.retrieval_sets import REPOSITORIES, Task, heldout, rows
 from stemma.embed.base import stable_hash
@@ -35,7 +33,6 @@ from stemma.embed.prose import question
 from stemma.embed.static import NAME, StaticEmbedder
 
 MINILM = "MiniLM-L6 int8"
-RESULTS = Path(__file__).parent / "results"
 FUSION = Path(__file__).parent.parent / "stemma/embed/fusion.json"
 GRID = (0.3, 0.45, 0.6, 0.75, 0.9, 1.2)
 TIE = 0.001
@@ -217,8 +214,7 @@ def measure(folder: Path, python: str | None, minilm_rows: str, is_fitting: bool
         chosen = {row: found for row, found in tasks.items() if re.search(minilm_rows, row)}
         table[MINILM] = figures_of(minilm(python, folder), chosen)
     return {
-        "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "machine": measured_at(),
         "repositories": REPOSITORIES,
         "weights": vars(learned()),
         "sizes": {row: _size(found) for row, found in tasks.items()},
@@ -241,7 +237,8 @@ def as_markdown(result: dict[str, Any]) -> str:
     """The table: a row for each set, a column for each method, the best in bold; empty where it was not measured."""
     figures: dict[str, dict[str, float]] = result["figures"]
     fast: dict[str, int] = result["functions_per_cpu_second"]
-    lines = [f"MRR@10; MAP@R for poj104. {result['machine']}, {result['measured_at']}.", ""]
+    machine = result["machine"]
+    lines = [f"MRR@10; MAP@R for poj104. {machine['at']}, {machine['cores']} cores, load {machine['load']}.", ""]
     lines += ["| set | " + " | ".join(figures) + " | queries, candidates |", "|---" * (len(figures) + 2) + "|"]
     for row, size in result["sizes"].items():
         best = max(found.get(row, 0) for found in figures.values())
@@ -260,9 +257,7 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="find and write the weights of the fusion first")
     given = parser.parse_args()
     result = measure(given.folder, given.minilm, given.minilm_rows, given.fit)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "retrieval.json").write_text(json.dumps(result, indent=2) + "\n")
-    (RESULTS / "retrieval.md").write_text(as_markdown(result))
+    write("retrieval", result, as_markdown(result))
     print(as_markdown(result))
 
 

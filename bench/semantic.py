@@ -7,7 +7,6 @@ function by the default embedder, in one language; what structure or names match
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from bench.clones.functions import extracted, runs_only
-from bench.clones.report import machine
 from bench.clones.sets import files_at, repository
+from bench.figures import measured_at, write
 from stemma.config import Settings
 from stemma.embed import open_embedder
 from stemma.embed.texts import pattern_texts
@@ -27,7 +26,6 @@ from stemma.match.pairs import compare
 REPOSITORY, COMMIT = "kamyu104/LeetCode-Solutions", "a42318b19416b86d301d01db278172da59490a69"
 LANGUAGES = {"python": ("Python", ".py"), "cpp": ("C++", ".cpp")}
 COSINES, WORDS = (0.7, 0.75, 0.8, 0.85, 0.9), (0.0, 0.3, 0.5, 0.65)
-RESULTS = Path(__file__).parent / "results"
 
 
 def pairs(folder: Path, language: str) -> pl.DataFrame:
@@ -77,10 +75,8 @@ def main() -> None:
     folder = Path(sys.argv[1]).resolve()
     found = {language: precisions(pairs(folder, language)) for language in LANGUAGES}
     embedder = open_embedder(Settings()).name
-    result = {"machine": machine(), "commit": COMMIT, "embedder": embedder, "languages": found}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "semantic.json").write_text(json.dumps(result, indent=2) + "\n")
-    (RESULTS / "semantic.md").write_text(as_markdown(result))
+    result = {"machine": measured_at(), "commit": COMMIT, "embedder": embedder, "languages": found}
+    write("semantic", result, as_markdown(result))
     print(as_markdown(result))
 
 

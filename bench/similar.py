@@ -11,11 +11,8 @@ seconds: on a machine that does other work only the latter repeat.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
 import keyword
 import os
-import platform
 import random
 import re
 import resource
@@ -31,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.__main__ import RESULTS, open_folder
+from bench.__main__ import open_folder
+from bench.figures import measured_at, write
 from stemma.config import Settings, load_settings
 from stemma.embed import open_embedder
 from stemma.embed.base import Embedder
@@ -260,20 +258,15 @@ def main() -> None:
             paths = written(pieces, folder)
             times = [*warm(settings, index, embedder, pieces, paths), *cold(settings.data_dir, paths[:COLD])]
         facts = {
-            "measured": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "cores": len(os.sched_getaffinity(0)),
-            "load": str([round(load, 2) for load in os.getloadavg()]),
-            "python": platform.python_version(),
+            **measured_at(),
             "patterns indexed": len(index),
             "of them not trivial": int((~index.arrays["is_trivial"]).sum()),
             "embedder": embedder.name,
             **published,
             "recall of the 20 nearest vectors": neighbours_recall(index),
         }
-    RESULTS.mkdir(exist_ok=True)
     document = {"facts": facts, "times": [asdict(row) for row in times]}
-    (RESULTS / "similar.json").write_text(json.dumps(document, indent=2) + "\n")
-    (RESULTS / "similar.md").write_text(markdown(times, facts))
+    write("similar", document, markdown(times, facts))
     print(markdown(times, facts))
 
 

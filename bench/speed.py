@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.__main__ import RESULTS, ROOT, open_folder
+from bench.__main__ import ROOT, open_folder
+from bench.figures import RESULTS
 from bench.trees import Tree, as_clone, change, packages, read_tree
 from bench.watch import Cost, watch
 from stemma.config import Settings

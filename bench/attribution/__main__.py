@@ -12,7 +12,6 @@ capabilities and known limitations?"), which states support and no figures.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +19,10 @@ from pathlib import Path
 from bench.attribution.sampling import KINDS
 from bench.attribution.scenarios import SCENARIOS
 from bench.attribution.scoring import Score, measure
+from bench.figures import write
 from stemma.config import load_settings
 from stemma.store import open_database
 
-RESULTS = Path(__file__).parent.parent / "results"
 GIT_AI = {
     "as committed": "recorded",
     "rebase": "preserved",
@@ -56,7 +55,7 @@ def main() -> None:
             for score in measure(given.folder, database, settings, n=given.samples, only=only, seed=given.seed):
                 scores.append(score)
                 _show(score, misses=given.misses)
-    _write(scores, given.name or given.folder.name.removesuffix(".git"), given.samples, given.seed)
+    _write_scores(scores, given.name or given.folder.name.removesuffix(".git"), given.samples, given.seed)
 
 
 def _show(score: Score, *, misses: bool) -> None:
@@ -69,8 +68,7 @@ def _show(score: Score, *, misses: bool) -> None:
         print(f"    {miss}")
 
 
-def _write(scores: list[Score], name: str, n: int, seed: int) -> None:
-    RESULTS.mkdir(exist_ok=True)
+def _write_scores(scores: list[Score], name: str, n: int, seed: int) -> None:
     rows = [
         {
             **asdict(score),
@@ -80,8 +78,7 @@ def _write(scores: list[Score], name: str, n: int, seed: int) -> None:
         }
         for score in scores
     ]
-    target = RESULTS / f"attribution-{name}.json"
-    target.write_text(json.dumps({"of": name, "samples": n, "seed": seed, "scenarios": rows}, indent=2))
+    write(f"attribution-{name}", {"of": name, "samples": n, "seed": seed, "scenarios": rows})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from bench.clones.injected import injected
 from bench.clones.scoring import CLONES, scored
 from bench.clones.sets import CloneSet, MissingSetError
 from bench.clones.vectors import default_vectors
+from bench.figures import measured_at
 
 SETS: dict[str, Callable[[Path], CloneSet]] = {"BigCloneBench": bigclonebench, "injected": injected}
 
@@ -32,7 +33,7 @@ def main() -> None:
             sets[name] = _measured(build(folder), folder)
         except MissingSetError as error:
             print(error, file=sys.stderr)
-    found = {"machine": report.machine(), "sets": sets, "reading": reading.summary(folder)}
+    found = {"machine": measured_at(), "sets": sets, "reading": reading.summary(folder)}
     print(report.write(found))
 
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import os
-import platform
-from pathlib import Path
 from typing import Any
 
+from bench import figures
 from bench.clones.scoring import CLONES
 
-RESULTS = Path(__file__).parents[1] / "results"
 _MORE = ("by strength", "by operator", "negatives")
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "python": platform.python_version(),
-    }
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -86,8 +72,6 @@ def _cost(cpu_s: dict[str, float | None]) -> str:
 
 
 def write(found: dict[str, Any]) -> str:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "clones.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     table = markdown(found)
-    (RESULTS / "clones.md").write_text(table)
+    figures.write("clones", found, table)
     return table

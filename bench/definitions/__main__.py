@@ -9,9 +9,6 @@ folder that was given beside that of the installed packages, with `--at-most 500
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
-import os
 import sysconfig
 from collections import defaultdict
 from collections.abc import Iterable
@@ -21,9 +18,8 @@ from typing import Any
 
 from bench.definitions.compare import Comparison, compare
 from bench.definitions.oracles import CTAGS, ctags_version
+from bench.figures import RESULTS, measured_at, write
 from stemma.languages import LANGUAGES, language_of
-
-RESULTS = Path(__file__).parents[1] / "results"
 
 
 def files_of(folders: Iterable[Path]) -> dict[str, list[Path]]:
@@ -100,16 +96,10 @@ def main(given: list[str] | None = None) -> None:
             why: [_within(text, arguments.folders) for text in texts] for why, texts in item.examples.items()
         }
     unread = {language: len(found[language]) for language in wanted if not readers_of(language)}
-    machine = {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "ctags": ctags_version(),
-        "load": [round(load, 2) for load in os.getloadavg()],
-    }
+    machine = measured_at() | {"ctags": ctags_version()}
     table = report(comparisons, machine, unread)
-    arguments.output.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine, "no_other_reader": unread, "results": [asdict(item) for item in comparisons]}
-    (arguments.output / "definitions.json").write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
-    (arguments.output / "definitions.md").write_text(table)
+    write("definitions", results, table, folder=arguments.output)
     print(table)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.figures import measured_at
 from bench.lineage import git_log, java_oracle, own, report
 from bench.lineage.clones import MissingCloneError
 from bench.lineage.labels import Labelled, Told
@@ -49,7 +50,7 @@ def _measured(folder: Path, pattern: re.Pattern[str]) -> Iterator[_Row]:
 
 def _summed(rows: list[_Row]) -> dict[str, Any]:
     return {
-        "machine": report.machine(),
+        "machine": measured_at(),
         "scores": {
             "Stemma, corrected labels": report.told(score([(each.changes, ours.changes) for each, ours, _ in rows])),
             "Stemma, own labels": report.told(score([(each.other, ours.changes) for each, ours, _ in rows])),

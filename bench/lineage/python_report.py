@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.pipeline import RESULTS, measured_at
+from bench import figures
+from bench.figures import measured_at
 
 _COUNTS = ("found", "wrong", "missed", "precision", "recall", "f1")
 
@@ -35,7 +35,5 @@ def write(name: str, command: str, said: Sequence[str], told: Mapping[str, Any])
             "",
         ]
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, **told}, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    figures.write(name, {"machine": machine, **told}, text)
     return text

@@ -5,17 +5,13 @@ The anchors are of MEASURES.md: measured on 140 methods of the oracle, validatio
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import os
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from bench import figures
 from bench.lineage.scoring import Score, SetScore
 
-RESULTS = Path(__file__).parents[1] / "results"
 ANCHORS = (
     # tool, labels, methods, precision, recall, F1, whole history exact, CPU seconds a method
     ("CodeShovel", "own", 140, 0.993, 0.996, None, 128, "7"),
@@ -35,12 +31,6 @@ DOUBTED = {
     "spring-framework GenericConversionService.getConverter": "7f6fc4e82e took blanks from the ends of its lines",
     "junit4 BlockJUnit4ClassRunner.*": "30f2b16525 reformatted on a branch whose text the merge dc44abf52 dropped",
 }
-
-
-def machine() -> dict[str, Any]:
-    """When and where."""
-    at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    return {"at": at, "cores": len(os.sched_getaffinity(0)), "load": [round(load, 2) for load in os.getloadavg()]}
 
 
 def told(score: SetScore) -> dict[str, Any]:
@@ -64,9 +54,7 @@ def seconds(values: Sequence[float]) -> dict[str, float]:
 def write(found: dict[str, Any]) -> str:
     """Write bench/results/lineage.json and .md; returns the Markdown."""
     text = markdown(found)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "lineage.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "lineage.md").write_text(text)
+    figures.write("lineage", found, text)
     return text
 
 
@@ -115,4 +103,4 @@ def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-__all__ = ["Score", "machine", "markdown", "seconds", "told", "write"]
+__all__ = ["Score", "markdown", "seconds", "told", "write"]

@@ -10,7 +10,6 @@ the clones in REPOSITORIES in `outcomes`, which has to be run first.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from bench.figures import write
 from bench.quorum import outcomes
 from bench.quorum.poll import votes_on
 from bench.quorum.sets import Case, cases, commits
@@ -34,7 +34,6 @@ from stemma.quorum.verdicts import decide
 from stemma.quorum.worth import Calibration
 
 CALIBRATION = Path(__file__).parents[2] / "stemma" / "quorum" / "calibration.json"
-RESULTS = Path(__file__).parents[1] / "results" / "quorum_discrimination.json"
 TARGETS = (0.05, 0.01)
 IN_USE = "code in repositories, each unknown"
 Row = dict[str, Any]
@@ -276,9 +275,7 @@ def main(arguments: Sequence[str]) -> None:
         versions = dict(votes.select("member", "member_version").unique().sort("member").iter_rows())
         about = provenance(folder, labelled, found, versions, standing)
         write_calibration(learn(votes, labelled, provenance=about, standing=standing), CALIBRATION)
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        RESULTS.with_suffix(".md").write_text(table(found), encoding="utf-8")
+        write("quorum_discrimination", about, table(found))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ fixed seed is read by hand: `rejects.csv` beside this file says by package, plac
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import json
 import re
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from bench.figures import measured_at, write
 from stemma.config import Settings
 from stemma.ids import content_id
 from stemma.languages import grammar_of
@@ -52,7 +52,6 @@ WANTED: dict[str, dict[str, str]] = {
     "go": {"gin": "dcaa4296d111981ffb31ac3eba90bb63e1eb5ab9"},  # gin-gonic/gin, in FOLDER/go/gin
 }  # fmt: skip
 
-RESULTS = Path(__file__).parents[1] / "results" / "quorum_packages.json"
 LABELS = Path(__file__).with_name("rejects.csv")
 LABEL_COLUMNS = ("package", "path", "name", "line", "exact_hash", "outcome", "is_right", "why")
 SEED, SAMPLE = 20, 50
@@ -170,7 +169,7 @@ def measured(folder: Path, n_sampled: int) -> tuple[dict[str, Any], pl.DataFrame
     }
     failing = votes.filter(pl.col("vote") == "fail").group_by("member", "rule").len("n").sort("n", descending=True)
     return {
-        "measured_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "machine": measured_at(),
         "rule": rule.version,
         "n_files": len(files),
         "all": shares(judged)[0],
@@ -206,8 +205,7 @@ def main(arguments: Sequence[str]) -> None:
         names = ("path", "qualified_name", "start_line", "exact_hash", "outcome")
         place = (_package(row["path"]), *(row[name] for name in names))
         writer.writerow((*place, is_right if is_right == "" else int(is_right), why, row["reason"]))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    write("quorum_packages", result)
     print(json.dumps(result, indent=1), file=sys.stderr)
 
 

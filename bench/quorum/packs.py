@@ -8,20 +8,19 @@ without a look at the odd-numbered ones, which are told apart here.
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from bench.figures import write
 from bench.quorum.sets import Case, cases, commits
 from stemma.config import Settings
 from stemma.quorum.given import poll_given
 from stemma.quorum.members.bandit import Bandit
 from stemma.quorum.members.packs import Packs
 
-RESULTS = Path(__file__).parents[1] / "results" / "quorum_packs.json"
 SETS = ("BenchmarkPython", "SecurityEval")
 MEMBERS = ("pack security", "pack correctness", "bandit")
 
@@ -87,8 +86,7 @@ def main(arguments: Sequence[str]) -> None:
             "read": commits(folder),
             "table": table.to_dicts(),
         }
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        write("quorum_packs", about)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from typing import Any
 
 import polars as pl
 
-from bench.pipeline import RESULTS, measured_at, open_empty, read_history
+from bench.figures import measured_at, write
+from bench.pipeline import open_empty, read_history
 from stemma.config import Settings, worker_count
 from stemma.embed.patterns import refresh_patterns
 from stemma.languages import grammar_of
@@ -117,8 +118,7 @@ def measured(sources: Sequence[Path]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> None:
     result = measured([Path(argument) for argument in arguments])
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "quorum_throughput.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
+    write("quorum_throughput", result)
     print(json.dumps(result, indent=1, default=str))
 
 
