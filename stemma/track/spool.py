@@ -25,7 +25,8 @@ from stemma.secrets import PREFILTER, redact_text
 from stemma.store.partitions import ensure_months
 from stemma.store.postgres import Database, Transaction
 from stemma.track import spool_files
-from stemma.track.events import Cleaned, Document, Event, EventError, clean, read_document, read_event
+from stemma.track.documents import Cleaned, Document, EventError, clean, read_document
+from stemma.track.events import Event, read_event
 from stemma.track.spool_files import Batch, Line, Position
 
 FOLDER = "spool"

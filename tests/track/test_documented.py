@@ -11,7 +11,8 @@ from pathlib import Path
 from stemma.config import Settings
 from stemma.store.postgres import Database
 from stemma.track import spool
-from stemma.track.events import Envelope, clean, read_document, read_event
+from stemma.track.documents import clean, read_document
+from stemma.track.events import Envelope, read_event
 from tests.track.test_events import WRITE
 
 TEXT = (Path(__file__).parents[2] / "docs/agent-events.md").read_text()

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemma.track.events import WITHHELD_PROMPT, Event, EventError, clean, read_document, read_event
+from stemma.track.documents import WITHHELD_PROMPT, EventError, clean, read_document
+from stemma.track.events import Event, read_event
 
 # As in https://code.claude.com/docs/en/hooks, section PostToolUse input.
 WRITE = {
