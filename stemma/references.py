@@ -16,7 +16,7 @@ from stemma.store.postgres import Database
 
 MIN_ID_DIGITS = 6
 MAX_CANDIDATES = 5
-_ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
+ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
 
 # The newest version of each element that `condition` meets; the element's file may be long gone. One that stood on
 # HEAD's chain is newer than one that only stood on a branch.
@@ -98,7 +98,7 @@ def resolve(db: Database, reference: str, repo_id: str | None = None, *, limit: 
             f"{row['repository']} {row['path']}:{row['qualified_name']} ({row['kind']}, pattern {row['pattern_id']})"
             for row in found.iter_rows(named=True)
         ]
-        raise _ambiguous(reference, shown, "Give path:qualified_name, the repository, or the pattern id.")
+        raise ambiguous(reference, shown, "Give path:qualified_name, the repository, or the pattern id.")
     return found
 
 
@@ -117,7 +117,7 @@ def resolve_pattern(db: Database, reference: str) -> str:
     if not found:
         raise _unknown(reference, [f"pattern {id_}" for id_ in ids], "")
     if len(found) > 1:
-        raise _ambiguous(reference, [f"pattern {id_}" for id_ in found], "Give path:qualified_name or a pattern id.")
+        raise ambiguous(reference, [f"pattern {id_}" for id_ in found], "Give path:qualified_name or a pattern id.")
     return str(found[0])
 
 
@@ -130,7 +130,7 @@ def _usable(reference: str) -> str:
 
 def _ids(db: Database, query: str, reference: str) -> list[str]:
     """The ids that begin so, at most one more than are shown; where it is not one, names are tried."""
-    return db.read(query, [reference.lower()])["id"].to_list() if _ID.fullmatch(reference) else []
+    return db.read(query, [reference.lower()])["id"].to_list() if ID.fullmatch(reference) else []
 
 
 def _named(db: Database, query: str, reference: str, repo_id: str) -> pl.DataFrame:
@@ -151,7 +151,7 @@ def _named(db: Database, query: str, reference: str, repo_id: str) -> pl.DataFra
 
 def _unknown(reference: str, ids: Sequence[str], where: str) -> ConfigError | NotFoundError:
     if len(ids) > 1:
-        return _ambiguous(reference, ids, "Give more digits.")
+        return ambiguous(reference, ids, "Give more digits.")
     hint = "List patterns with `stemma families`, or bring the history up with `stemma run`."
     path, _, line = reference.rpartition(":")
     if path and _is_line(line):
@@ -164,6 +164,8 @@ def _is_line(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _ambiguous(reference: str, candidates: Sequence[str], hint: str) -> ConfigError:
+def ambiguous(reference: str, candidates: Sequence[str], hint: str, *, several: str = "several") -> ConfigError:
+    """The error of a reference that means `several` things; it names the first of them."""
     more = ", ..." if len(candidates) > MAX_CANDIDATES else ""
-    return ConfigError(f"'{reference}' means several: {', '.join(candidates[:MAX_CANDIDATES])}{more}.", hint)
+    shown = ", ".join(candidates[:MAX_CANDIDATES])
+    return ConfigError(f"'{reference}' means {several}: {shown}{more}.", hint)

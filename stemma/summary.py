@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from stemma.quorum.scope import VERDICTS_IN_FORCE
 from stemma.store.postgres import Database
 
 _COUNTS = """
@@ -28,12 +29,9 @@ SELECT (SELECT count(*) FROM stemma.repositories) AS repositories,
        (SELECT count(*) FROM stemma.rejected_events) AS rejected_events
 """
 # Of texts, as they are judged, that stand in a source file now.
-_VERDICTS = """
+_VERDICTS = f"""
 SELECT v.outcome, count(*) AS n
-FROM (
-    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome FROM stemma.verdicts
-    ORDER BY pattern_id, exact_hash, decided_at DESC
-) v
+FROM ({VERDICTS_IN_FORCE}) AS v
 JOIN (
     SELECT DISTINCT pattern_id, exact_hash FROM stemma.occurrences WHERE valid_to IS NULL AND category = 'source'
 ) live USING (pattern_id, exact_hash)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stemma.quorum.scope import SOURCE_SNIPPETS
+from stemma.quorum.scope import SOURCE_SNIPPETS, VERDICTS_IN_FORCE
 from stemma.quorum.standing import MIN_LABELS, MIN_OF_EITHER
 from stemma.store.postgres import Database
 
@@ -100,10 +100,7 @@ def _outage(database: Database) -> Seen:
 
 
 _REJECTED = f"""
-WITH verdict AS (
-    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome
-    FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
-), judged AS (
+WITH verdict AS ({VERDICTS_IN_FORCE}), judged AS (
     SELECT DISTINCT r.name, v.pattern_id, v.exact_hash, v.outcome
     FROM {SOURCE_SNIPPETS} JOIN verdict v ON v.pattern_id = s.pattern_id AND v.exact_hash = s.exact_hash
 )

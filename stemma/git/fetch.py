@@ -27,6 +27,7 @@ from stemma.store.postgres import Database
 ANSWER_TIMEOUT_S = 120.0
 # The remote's HEAD, and nothing else, comes into the clone: under one name, whatever its branch is called today.
 HEAD_REF = "refs/heads/head"
+BRANCH = "stemma.branch"  # in the clone's own configuration: what that branch is called there
 NOTES = "refs/notes/ai*"  # git-ai's, where there are any; a pattern, because a ref by name must be there
 
 
@@ -79,7 +80,7 @@ def head_state(db: Database, settings: Settings, repo: Repository) -> str:
     """
     repo = replace(repo, data_dir=settings.data_dir)
     if repo.is_remote:
-        return content_id("remote", _remote_head(repo))
+        return content_id("remote", _remote_head(repo)[0])
     _refuse_if_gone(repo)
     if repo.kind == FOLDER:
         return folders.digest(repo)
@@ -149,16 +150,21 @@ def _write(db: Database, repo: Repository, status: str, reason: str | None, is_s
         )
 
 
-def _remote_head(repo: Repository) -> str:
-    answer = _over_network(repo, None, "ls-remote", *_upload_pack(repo), "--", repo.location, "HEAD")
-    return _successful(repo, answer).output.partition("\t")[0].strip()
+def _remote_head(repo: Repository) -> tuple[str, str]:
+    """The commit of the remote's HEAD and the branch it names; empty where there is none."""
+    answer = _over_network(repo, None, "ls-remote", "--symref", *_upload_pack(repo), "--", repo.location, "HEAD")
+    told = [line.partition("\t")[0] for line in _successful(repo, answer).output.splitlines()]
+    named = [line.removeprefix("ref: refs/heads/") for line in told if line.startswith("ref: refs/heads/")]
+    commits = [line for line in told if not line.startswith("ref: ")]
+    return commits[0] if commits else "", named[0] if named else ""
 
 
 def _fetch(repo: Repository, told: Phase) -> None:
     """Bring the clone to the remote's HEAD; at first it is made aside and renamed, so there is never half a clone."""
     with _alone(repo):
+        _, branch = _remote_head(repo)
         if repo.path.exists():
-            _pull(repo, repo.path, told)
+            _pull(repo, repo.path, branch, told)
             return
         for left_over in repo.path.parent.glob(f".{repo.repo_id}.*"):  # of a process that was killed: we hold the lock
             shutil.rmtree(left_over, ignore_errors=True)
@@ -168,13 +174,13 @@ def _fetch(repo: Repository, told: Phase) -> None:
             if made.code != 0:
                 raise StoreError(f"{aside} cannot be made: {made.message}.", "Check the data folder's mode and space.")
             command.run(aside, "symbolic-ref", "HEAD", HEAD_REF)
-            _pull(repo, aside, told)
+            _pull(repo, aside, branch, told)
             aside.rename(repo.path)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _pull(repo: Repository, git_dir: Path, told: Phase) -> None:
+def _pull(repo: Repository, git_dir: Path, branch: str, told: Phase) -> None:
     for stale in git_dir.rglob("*.lock"):  # of a process that was killed: we hold the only lock that counts
         stale.unlink(missing_ok=True)
     options = ("--progress", "--no-tags", "--force", "--update-head-ok", "--no-write-fetch-head")
@@ -189,6 +195,7 @@ def _pull(repo: Repository, git_dir: Path, told: Phase) -> None:
         command.run(git_dir, "update-ref", "-d", HEAD_REF)
         return
     _successful(repo, answer)
+    command.run(git_dir, "config", "--", BRANCH, branch)  # empty where its HEAD names none
 
 
 def _upload_pack(repo: Repository) -> tuple[str, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from stemma.errors import ConfigError, NotFoundError
+from stemma.errors import NotFoundError
 from stemma.git import registry
+from stemma.references import ID, MAX_CANDIDATES, MIN_ID_DIGITS, ambiguous
 from stemma.store.postgres import Database
-
-MIN_ID_DIGITS = 6
-MAX_CANDIDATES = 5
-_ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
 
 _STANDS = "o.valid_to IS NULL AND o.category = 'source'"
 # What stands in the repository asked for, once: looked up for each family in turn it took minutes.
@@ -161,7 +157,7 @@ def family(db: Database, reference: str, *, max_members: int, max_places: int) -
 
 
 def _family_id(db: Database, reference: str) -> str:
-    found = db.read(_BY_ID, [reference.lower()]) if _ID.fullmatch(reference) else pl.DataFrame()
+    found = db.read(_BY_ID, [reference.lower()]) if ID.fullmatch(reference) else pl.DataFrame()
     if found.is_empty():
         found = db.read(_BY_NAME, [reference])
     if found.is_empty():
@@ -170,9 +166,8 @@ def _family_id(db: Database, reference: str) -> str:
             "List the families: stemma families",
         )
     if len(found) > 1:
-        shown = ", ".join(f"{id_} ({name})" for id_, name in found.head(MAX_CANDIDATES).iter_rows())
-        more = ", ..." if len(found) > MAX_CANDIDATES else ""
-        raise ConfigError(f"'{reference}' means several families: {shown}{more}.", "Give more digits of the id.")
+        candidates = [f"{id_} ({name})" for id_, name in found.iter_rows()]
+        raise ambiguous(reference, candidates, "Give more digits of the id.", several="several families")
     return str(found["family_id"].item())
 
 

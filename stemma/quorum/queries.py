@@ -13,7 +13,7 @@ import polars as pl
 
 from stemma.errors import ConfigError, NotFoundError
 from stemma.quorum.members.base import TOLD_FINDINGS
-from stemma.quorum.scope import SOURCE_SNIPPETS
+from stemma.quorum.scope import SOURCE_SNIPPETS, VERDICTS_IN_FORCE
 from stemma.references import resolve, resolve_pattern
 from stemma.store.postgres import Database, Transaction
 
@@ -28,8 +28,8 @@ SELECT n.exact_hash FROM stemma.lineage_nodes n WHERE n.node_id = $1
 # Where each stands is the first of its places at a head.
 _TEXTS = f"""
 WITH in_force AS (
-    SELECT DISTINCT ON (exact_hash) exact_hash, outcome, probability, decision, decided_at
-    FROM stemma.verdicts WHERE pattern_id = $1 ORDER BY exact_hash, decided_at DESC
+    SELECT exact_hash, outcome, probability, decision, decided_at
+    FROM ({VERDICTS_IN_FORCE}) AS v WHERE pattern_id = $1
 ), places AS (
     SELECT DISTINCT ON (s.exact_hash) s.exact_hash, r.name AS repository, f.path, s.qualified_name, s.start_line,
         count(*) OVER (PARTITION BY s.exact_hash) AS n_places
@@ -99,8 +99,12 @@ def verdict_of(db: Database, reference: str) -> TextVerdict:
 def _told(transaction: Transaction, pattern: dict[str, Any], text: dict[str, Any], texts: pl.DataFrame) -> TextVerdict:
     key = (pattern["pattern_id"], text["exact_hash"])
     history = transaction.read(_VERDICTS, key)
-    votes = transaction.read(_VOTES, key).with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
-    return TextVerdict(pattern | text | history.row(0, named=True), votes, history, texts)
+    return TextVerdict(pattern | text | history.row(0, named=True), latest_votes(transaction, key), history, texts)
+
+
+def latest_votes(transaction: Transaction, text: tuple[str, str]) -> pl.DataFrame:
+    """Each member's latest vote on a text (pattern_id, exact_hash), with the findings it told of: by member."""
+    return transaction.read(_VOTES, text).with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
 
 
 def _text_of(db: Database, reference: str, pattern_id: str) -> str | None:

@@ -4,41 +4,35 @@ that a person needs to see of one. What they decide is written in `labels`; how 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from stemma.config import Settings
-from stemma.errors import ConfigError, NotFoundError, SourceError
+from stemma.errors import NotFoundError, SourceError
 from stemma.extract.source import prepare
 from stemma.git import registry
 from stemma.git.objects import read_blobs
 from stemma.quorum.labels import REVIEWS_IN_FORCE
-from stemma.quorum.members.base import TOLD_FINDINGS
-from stemma.quorum.scope import SOURCE_SNIPPETS
-from stemma.references import MAX_CANDIDATES, MIN_ID_DIGITS, resolve, resolve_pattern
+from stemma.quorum.queries import latest_votes
+from stemma.quorum.scope import SOURCE_SNIPPETS, VERDICTS_IN_FORCE
+from stemma.references import ID, MAX_CANDIDATES, ambiguous, resolve, resolve_pattern
 from stemma.store.postgres import Database
 
 ID_DIGITS = 10  # of an id, shown to people
 
-_IN_FORCE = """
-SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome, probability::float8 AS probability,
-    decision, reason, n_pass, n_fail, n_abstain, n_families, decided_at
-FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
-"""
 # Doubt is the entropy of the probability, in bits: 1 where it is even, or unknown for want of a quorum. A text that one
 # person decided about waits for nobody; one about which two disagree waits for a third, or for one to think again.
 # One table after another, each analysed: joins on both halves of a text's key are taken for joins to one row, and as
 # one query the queue of 20,000 texts took a minute.
 _STAGED = {
     "review_waiting": f"""
-SELECT v.pattern_id, v.exact_hash, v.probability, v.reason, v.decided_at, w.said AS reviews,
+SELECT v.pattern_id, v.exact_hash, v.probability::float8 AS probability, v.reason, v.decided_at, w.said AS reviews,
     CASE WHEN v.probability IS NULL THEN 1
          WHEN v.probability <= 0 OR v.probability >= 1 THEN 0
          ELSE -(v.probability * ln(v.probability) + (1 - v.probability) * ln(1 - v.probability)) / ln(2.0) END AS doubt
-FROM ({_IN_FORCE}) AS v LEFT JOIN ({REVIEWS_IN_FORCE}) AS w USING (pattern_id, exact_hash)
+FROM ({VERDICTS_IN_FORCE}) AS v LEFT JOIN ({REVIEWS_IN_FORCE}) AS w USING (pattern_id, exact_hash)
 WHERE v.outcome = 'needs_review' AND (w.pattern_id IS NULL OR w.is_fit IS NULL)
 """,
     "review_places": f"""
@@ -118,17 +112,12 @@ _FACTS = f"""
 WITH wanted AS (SELECT $1 AS pattern_id, $2 AS exact_hash), places AS ({_PLACES.format(texts="wanted")})
 SELECT w.pattern_id, w.exact_hash, coalesce(l.name, p.name) AS name, p.language, p.kind,
     coalesce(l.n_places, 0)::int AS n_places, l.repositories, l.place,
-    v.outcome, v.probability, v.decision, v.reason, v.decided_at, r.said AS reviews
+    v.outcome, v.probability::float8 AS probability, v.decision, v.reason, v.decided_at, r.said AS reviews
 FROM wanted w
 JOIN stemma.patterns p USING (pattern_id)
 LEFT JOIN places l USING (pattern_id, exact_hash)
-LEFT JOIN ({_IN_FORCE}) AS v USING (pattern_id, exact_hash)
+LEFT JOIN ({VERDICTS_IN_FORCE}) AS v USING (pattern_id, exact_hash)
 LEFT JOIN ({REVIEWS_IN_FORCE}) AS r USING (pattern_id, exact_hash)
-"""
-_VOTES = """
-SELECT DISTINCT ON (member) member, vote, probability::float8 AS probability, reason, findings::text AS findings
-FROM stemma.votes WHERE pattern_id = $1 AND exact_hash = $2
-ORDER BY member, voted_at DESC
 """
 _STANDS_IN = f"""
 SELECT f.repo_id, f.blob_oid, s.start_byte, s.end_byte
@@ -146,7 +135,7 @@ def page(db: Database, settings: Settings, text: tuple[str, str]) -> Page:
     """
     with db.transaction() as transaction:
         facts = transaction.read(_FACTS, text)
-        votes = transaction.read(_VOTES, text).with_columns(pl.col("findings").str.json_decode(TOLD_FINDINGS))
+        votes = latest_votes(transaction, text)
         place = transaction.read(_STANDS_IN, text)
     if facts.is_empty():
         raise NotFoundError(f"There is no pattern {text[0]} any more.", "List what waits: stemma review list")
@@ -179,7 +168,6 @@ _OF_NODES = """
 SELECT DISTINCT n.pattern_id, n.exact_hash FROM stemma.lineage_nodes n JOIN {nodes} w USING (node_id)
 ORDER BY 1, 2
 """
-_ID = re.compile(rf"[0-9a-f]{{{MIN_ID_DIGITS},32}}", re.IGNORECASE)
 
 
 def find_text(db: Database, reference: str) -> tuple[str, str]:
@@ -191,7 +179,7 @@ def find_text(db: Database, reference: str) -> tuple[str, str]:
         NotFoundError: none does.
     """
     reference = reference.strip()
-    if _ID.fullmatch(reference):
+    if ID.fullmatch(reference):
         found = db.read(_BY_ID.format(column="exact_hash"), [reference.lower()])
         if not found.is_empty():
             return _one(found, reference)
@@ -211,8 +199,7 @@ def find_text(db: Database, reference: str) -> tuple[str, str]:
 
 def _one(found: pl.DataFrame, reference: str) -> tuple[str, str]:
     if found.height > 1:
-        shown = ", ".join(found["exact_hash"].head(MAX_CANDIDATES))
-        more = ", ..." if found.height > MAX_CANDIDATES else ""
-        raise ConfigError(f"'{reference}' means several texts: {shown}{more}.", "Give one of these ids.")
+        ids = found["exact_hash"].to_list()
+        raise ambiguous(reference, ids, "Give one of these ids.", several="several texts")
     pattern_id, exact_hash = found.row(0)
     return str(pattern_id), str(exact_hash)

@@ -45,6 +45,11 @@ FROM {SOURCE_SNIPPETS} JOIN stemma.patterns p USING (pattern_id)
 WHERE {IS_JUDGED}
 """
 
+VERDICTS_IN_FORCE = """
+SELECT DISTINCT ON (pattern_id, exact_hash) * FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
+"""
+"""SQL: the latest verdict on each text, the one that holds."""
+
 _SLICE_TEXTS = 20_000  # of texts that nobody reads
 
 # The distinct texts at heads, in source, of patterns that are live and not trivial, each at one place.

@@ -24,7 +24,7 @@ from stemma.quorum.members.judge import open_judges
 from stemma.quorum.poll import seats_of
 from stemma.quorum.reviewed import REVIEW_COLUMNS, REVIEWS, reviewed
 from stemma.quorum.rule import Rule
-from stemma.quorum.scope import TEXTS_IN_SCOPE
+from stemma.quorum.scope import TEXTS_IN_SCOPE, VERDICTS_IN_FORCE
 from stemma.quorum.standing import record_sitting
 from stemma.quorum.verdicts import decide
 from stemma.quorum.votes import update_votes
@@ -74,11 +74,9 @@ GROUP BY pattern_id, exact_hash
 # version of a tool that votes as the old one did makes no new verdict.
 _OPEN = f"""
 WITH latest AS (
-    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, decided_at AS old_decided_at,
-        outcome AS old_outcome, decision AS old_decision, probability AS old_probability,
-        votes_digest AS old_digest, rule_version AS old_rule
-    FROM stemma.verdicts WHERE pattern_id > $2 AND pattern_id <= $3
-    ORDER BY pattern_id, exact_hash, decided_at DESC
+    SELECT pattern_id, exact_hash, decided_at AS old_decided_at, outcome AS old_outcome, decision AS old_decision,
+        probability AS old_probability, votes_digest AS old_digest, rule_version AS old_rule
+    FROM ({VERDICTS_IN_FORCE}) AS v WHERE pattern_id > $2 AND pattern_id <= $3
 ), now AS (
     SELECT pattern_id, exact_hash, concat_ws('; ', votes_digest, review_digest) AS votes_digest,
         {", ".join(REVIEW_COLUMNS)}
@@ -105,10 +103,8 @@ FROM {confirmed} c
 WHERE v.pattern_id = c.pattern_id AND v.exact_hash = c.exact_hash AND v.decided_at = c.old_decided_at
 """
 _OPEN_TEXTS = f"""
-SELECT pattern_id, exact_hash FROM ({TEXTS_IN_SCOPE}) AS scope JOIN (
-    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome, probability
-    FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
-) AS verdict USING (pattern_id, exact_hash)
+SELECT pattern_id, exact_hash
+FROM ({TEXTS_IN_SCOPE}) AS scope JOIN ({VERDICTS_IN_FORCE}) AS verdict USING (pattern_id, exact_hash)
 WHERE outcome = 'needs_review' AND probability IS NOT NULL
 """
 _OUTCOMES = ("accept", "reject", "needs_review")

@@ -20,6 +20,7 @@ from stemma.quorum.evidence import SIGNALS, TEXT, matrix
 from stemma.quorum.history import votes_in
 from stemma.quorum.learning import independent
 from stemma.quorum.rule import Rule
+from stemma.quorum.scope import VERDICTS_IN_FORCE
 from stemma.quorum.truth import labels_in_force
 from stemma.quorum.verdicts import decide
 from stemma.quorum.worth import Calibration
@@ -31,12 +32,9 @@ MIN_LABELS, MIN_OF_EITHER = 30, 10
 
 _LABELLED_SHARE = 0.5  # of what reliability is learned from, at most, comes from texts without a label
 
-_IN_FORCE = """
-WITH in_force AS (
-    SELECT DISTINCT ON (pattern_id, exact_hash) pattern_id, exact_hash, outcome, probability::float8, votes_digest
-    FROM stemma.verdicts ORDER BY pattern_id, exact_hash, decided_at DESC
-)
-SELECT * FROM in_force JOIN ({scope}) AS scope USING (pattern_id, exact_hash)
+_IN_FORCE = f"""
+SELECT pattern_id, exact_hash, outcome, probability::float8, votes_digest
+FROM ({VERDICTS_IN_FORCE}) AS v JOIN ({{scope}}) AS scope USING (pattern_id, exact_hash)
 """
 _ALIKE = f"SELECT votes_digest, outcome, count(*) AS n FROM ({_IN_FORCE}) AS v GROUP BY votes_digest, outcome"
 _LABELLED = f"SELECT v.* FROM ({_IN_FORCE}) AS v JOIN {{labels}} l USING (pattern_id, exact_hash)"

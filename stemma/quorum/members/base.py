@@ -9,7 +9,8 @@ Its vote is decided by published rules, and it abstains where it cannot know. Wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -218,6 +219,34 @@ def _as_json(findings: pl.Series) -> str:
     """Findings as Postgres takes them: in order of lines, without NUL or half a surrogate pair."""
     clean = [{**finding, "message": storable(finding["message"])} for finding in findings]
     return json.dumps(sorted(clean, key=lambda finding: (finding["line"], finding["rule"])))
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What may be held against a text, by its columns: a rule, how grave it is, when it applies and what is said."""
+
+    rule: str
+    severity: str
+    applies: pl.Expr
+    message: pl.Expr
+    is_failing: bool = True
+
+
+def findings_on(texts: pl.DataFrame, grounds: Sequence[Ground]) -> pl.DataFrame:
+    """Findings (schema `FINDINGS`) on whole texts (file, start_line, end_line and what the grounds look at)."""
+    found = [
+        texts.filter(ground.applies.fill_null(False)).select(
+            "file",
+            rule=pl.lit(ground.rule),
+            severity=pl.lit(ground.severity),
+            line="start_line",
+            end_line="end_line",
+            message=ground.message,
+            is_failing=pl.lit(ground.is_failing),
+        )
+        for ground in grounds
+    ]
+    return pl.concat(found).select(FINDINGS.names()).cast(dict(FINDINGS))  # type: ignore[arg-type]
 
 
 def storable(text: str) -> str:

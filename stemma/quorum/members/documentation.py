@@ -13,7 +13,15 @@ from pathlib import Path
 import polars as pl
 
 from stemma.languages import EXTRACTOR_VERSION, LANGUAGES
-from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
+from stemma.quorum.members.base import (
+    FILES,
+    Family,
+    Ground,
+    MemberMissingError,
+    findings_on,
+    version_of,
+    votes_from,
+)
 from stemma.quorum.process import Limits, NoAnswerError, run_bounded
 
 _RULES = "1"  # raise it when the expressions below decide otherwise
@@ -160,25 +168,15 @@ def _found(texts: pl.DataFrame) -> pl.DataFrame:
     names = pl.col("stale").list.join(", ").str.head(200)
     untold = pl.col("untold").list.join(", ").str.head(200)
     is_partial = pl.col("kind").is_in(_CALLABLE) & (pl.col("named").list.len() > 0) & (pl.col("untold").list.len() > 0)
-    rules = (
-        ("stale-parameter", "medium", _is_stale(), pl.format("describes {}, which it does not take", names), True),
-        ("empty", "low", _is_empty(), pl.lit("its documentation says nothing"), True),
-        ("missing", "low", _is_owed() & ~pl.col("has_doc"), pl.lit("public, long and undocumented"), True),
-        ("partial", "low", is_partial & ~_is_stale(), pl.format("does not describe {}", untold), False),
+    grounds = (
+        Ground("stale-parameter", "medium", _is_stale(), pl.format("describes {}, which it does not take", names)),
+        Ground("empty", "low", _is_empty(), pl.lit("its documentation says nothing")),
+        Ground("missing", "low", _is_owed() & ~pl.col("has_doc"), pl.lit("public, long and undocumented")),
+        Ground(
+            "partial", "low", is_partial & ~_is_stale(), pl.format("does not describe {}", untold), is_failing=False
+        ),
     )
-    found = [
-        texts.filter(applies.fill_null(False)).select(
-            "file",
-            rule=pl.lit(rule),
-            severity=pl.lit(severity),
-            line="start_line",
-            end_line="end_line",
-            message=message,
-            is_failing=pl.lit(fails),
-        )
-        for rule, severity, applies, message, fails in rules
-    ]
-    return pl.concat(found).select(FINDINGS.names()).cast(dict(FINDINGS))  # type: ignore[arg-type]
+    return findings_on(texts, grounds)
 
 
 def _silence() -> pl.Expr:

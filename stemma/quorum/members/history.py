@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from stemma.languages import LANGUAGES
-from stemma.quorum.members.base import FINDINGS, Family, version_of, votes_from
+from stemma.quorum.members.base import Family, Ground, findings_on, version_of, votes_from
 from stemma.quorum.process import Limits
 from stemma.store.postgres import Database
 
@@ -145,29 +145,17 @@ def _votes(batch: pl.DataFrame, stood: pl.DataFrame) -> pl.DataFrame:
 
 def _found(texts: pl.DataFrame) -> pl.DataFrame:
     year = f"in the {_FIX_WINDOW_DAYS} days before the head"
-    rules = (
-        (
+    grounds = (
+        Ground(
             "fixed-elsewhere",
             "medium",
             pl.col("n_fixed_elsewhere") > 0,
             pl.format("the same text was ended by a fix in {} other places", "n_fixed_elsewhere"),
         ),
-        ("often-fixed", "low", pl.col("n_fixes") >= _FIXES, pl.format("fixed {} times " + year, "n_fixes")),
-        ("churn", "low", pl.col("n_changes") >= _CHANGES, pl.format("changed {} times " + year, "n_changes")),
+        Ground("often-fixed", "low", pl.col("n_fixes") >= _FIXES, pl.format("fixed {} times " + year, "n_fixes")),
+        Ground("churn", "low", pl.col("n_changes") >= _CHANGES, pl.format("changed {} times " + year, "n_changes")),
     )
-    found = [
-        texts.filter(applies.fill_null(False)).select(
-            "file",
-            rule=pl.lit(rule),
-            severity=pl.lit(severity),
-            line="start_line",
-            end_line="end_line",
-            message=message,
-            is_failing=pl.lit(True),
-        )
-        for rule, severity, applies, message in rules
-    ]
-    return pl.concat(found).select(FINDINGS.names()).cast(dict(FINDINGS))  # type: ignore[arg-type]
+    return findings_on(texts, grounds)
 
 
 def _silence() -> pl.Expr:

@@ -12,7 +12,7 @@ from threading import Lock
 import polars as pl
 
 from stemma.languages import EXTRACTOR_VERSION, LANGUAGES
-from stemma.quorum.members.base import FINDINGS, Family, version_of, votes_from
+from stemma.quorum.members.base import FINDINGS, Family, Ground, findings_on, version_of, votes_from
 from stemma.quorum.process import Limits
 from stemma.store.postgres import Database
 
@@ -157,17 +157,9 @@ def _votes(batch: pl.DataFrame, places: pl.DataFrame, names: pl.DataFrame, repos
     )
     texts = batch.join(told, on="unit", how="left").with_columns(file=pl.col("unit").cast(pl.String))
     silent = texts.with_columns(why=_silence()).filter(pl.col("why").is_not_null()).select("unit", "why")
-    untested = texts.filter(_silence().is_null() & ~pl.col("is_called")).select(
-        "file",
-        rule=pl.lit("untested"),
-        severity=pl.lit("low"),
-        line="start_line",
-        end_line="end_line",
-        message=pl.format("no test reaches it, though tests reach {} % of its repository", _percent()),
-        is_failing=pl.lit(True),
-    )
-    findings = untested.select(FINDINGS.names()).cast(dict(FINDINGS))  # type: ignore[arg-type]
-    return votes_from(texts, findings, unsure=dict(silent.iter_rows()))
+    said = pl.format("no test reaches it, though tests reach {} % of its repository", _percent())
+    untested = Ground("untested", "low", _silence().is_null() & ~pl.col("is_called"), said)
+    return votes_from(texts, findings_on(texts, [untested]), unsure=dict(silent.iter_rows()))
 
 
 def _percent() -> pl.Expr:

@@ -10,7 +10,9 @@ from typing import Any
 import polars as pl
 
 from stemma.git import command
+from stemma.git.fetch import BRANCH
 from stemma.git.repository import FOLDER, Repository
+from stemma.git.standing import storable
 from stemma.quorum.reports import queries
 from stemma.quorum.reports.gathered import Gathered, to_report
 from stemma.quorum.reports.model import Gates, Known, Report, Subject, known
@@ -68,16 +70,22 @@ def _subject(transaction: Transaction, repository: Repository, branch: str | Non
 
 
 def branch_of(repository: Repository, sha: str | None) -> Known[str]:
-    """The branch that is checked out, where the judged commit is its tip."""
+    """The branch that is checked out, of a URL the one its HEAD names, where the judged commit is its tip."""
     if repository.kind == FOLDER:
         return Known(unknown_reason="a folder has no branches")
-    if repository.is_remote:
-        return Known(unknown_reason="of a URL only the commit is fetched that its HEAD names")
     tip = command.run(repository.git_dir, "rev-parse", "--verify", "-q", "HEAD^{commit}")
     if tip.code != 0 or tip.output.strip() != sha:
         return Known(unknown_reason="the checkout has moved on from the commit that was judged")
-    named = command.run(repository.git_dir, "symbolic-ref", "-q", "--short", "HEAD")
-    return known(named.output.strip() or None if named.code == 0 else None, "no branch is checked out")
+    if repository.is_remote:
+        told = command.run(repository.git_dir, "config", "--get", BRANCH)
+        return named(told, "the HEAD of its URL names no branch")
+    told = command.run(repository.git_dir, "symbolic-ref", "-q", "--short", "HEAD")
+    return named(told, "no branch is checked out")
+
+
+def named(told: command.Answer, otherwise: str) -> Known[str]:
+    """The branch that git told, or why there is none."""
+    return known(storable(told.output.strip()) or None if told.code == 0 else None, otherwise)
 
 
 def _everything(branch: str | None) -> Subject:

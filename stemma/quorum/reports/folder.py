@@ -18,7 +18,7 @@ from stemma.git.worktree import Worktree, lines_since, read_file, read_worktree
 from stemma.quorum.calibration import calibration_in_force
 from stemma.quorum.given import Judged, judge_given
 from stemma.quorum.members.base import TOLD_FINDINGS, Member
-from stemma.quorum.reports.build import FINDINGS_TOLD, MAX_TEXTS, PLACES_TOLD, RULES_TOLD
+from stemma.quorum.reports.build import FINDINGS_TOLD, MAX_TEXTS, PLACES_TOLD, RULES_TOLD, named
 from stemma.quorum.reports.gathered import Gathered, to_report
 from stemma.quorum.reports.model import Gates, Known, Report, Subject, known
 from stemma.quorum.rule import Rule
@@ -66,7 +66,7 @@ def _contents(tree: Worktree, max_bytes: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _subject(tree: Worktree, place: Path, branch: str | None) -> Subject:
-    commit, committed_at, named = _commit(tree)
+    commit, committed_at, checked_out = _commit(tree)
     return Subject(
         kind="folder",
         name=paths.shown(place.resolve().name),
@@ -74,7 +74,7 @@ def _subject(tree: Worktree, place: Path, branch: str | None) -> Subject:
         repo_id=None,
         commit=commit,
         committed_at=committed_at,
-        branch=Known(value=branch) if branch else named,
+        branch=Known(value=branch) if branch else checked_out,
     )
 
 
@@ -93,8 +93,8 @@ def _commit(tree: Worktree) -> tuple[Known[str], Known[dt.datetime], Known[str]]
         is_changed = not lines_since(tree, "HEAD").is_empty()
     except ConfigError:
         is_changed = True
-    named = command.run(None, "symbolic-ref", "-q", "--short", "HEAD", folder=tree.root)
-    branch = known(named.output.strip() or None if named.code == 0 else None, "no branch is checked out")
+    told = command.run(None, "symbolic-ref", "-q", "--short", "HEAD", folder=tree.root)
+    branch = named(told, "no branch is checked out")
     if is_changed:
         why = "files on disk differ from the last commit"
         return Known(unknown_reason=why), Known(unknown_reason=why), branch

@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
+from stemma.config import Settings
 from stemma.git import registry
+from stemma.git.fetch import refresh
+from stemma.git.ingest import ingest_history
 from stemma.quorum.reports.build import build_report
 from stemma.quorum.reports.model import Known, Report
 from stemma.store.postgres import Database
@@ -159,6 +162,26 @@ def test_the_branch_is_the_one_checked_out_where_the_judged_commit_is_its_tip(
     assert "moved on" in (report_on(database).subject.branch.unknown_reason or "")
     told = build_report(database, registry.find(database, "shop"), branch="main")
     assert told.subject.branch.value == "main"
+
+
+def test_the_branch_of_a_url_is_the_one_its_head_names(
+    database: Database, settings: Settings, make_repository: Callable[[str], GitRepository]
+) -> None:
+    origin = make_repository("shop")
+    origin.commit("one", {"a.py": "a = 1\n"})
+    origin.git("branch", "-m", "stable/1")
+    repo = registry.find(database, registry.register(database, settings, origin.path.as_uri()), settings)
+    refresh(database, settings, repo)
+    ingest_history(database, settings, repo)
+    assert branch_at_head(database, settings) == ("stable/1", None)
+    origin.git("checkout", "-q", "--detach")
+    refresh(database, settings, repo)
+    assert branch_at_head(database, settings) == (None, "the HEAD of its URL names no branch")
+
+
+def branch_at_head(database: Database, settings: Settings) -> tuple[str | None, str | None]:
+    told = build_report(database, registry.find(database, "shop", settings)).subject.branch
+    return told.value, told.unknown_reason
 
 
 def test_a_member_that_stored_no_line_or_severity_is_told_all_the_same(database: Database) -> None:
