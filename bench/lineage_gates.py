@@ -8,7 +8,7 @@ Printed, and written to bench/results/lineage_gates.json: wall seconds of each g
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +55,9 @@ def planted(n_versions: int) -> Iterator[Database]:
 
 
 def main() -> None:
-    n_versions = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with planted(n_versions) as database:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("versions", nargs="?", type=int, default=1_000_000, help="versions of elements in the graph")
+    with planted(parser.parse_args().versions) as database:
         counted = ", ".join(f"(SELECT count(*) FROM stemma.{name}) AS {name}" for name in ASSETS[1:])
         found: dict[str, object] = {**database.read(f"SELECT {counted}").row(0, named=True)}
         for invariant in INVARIANTS:

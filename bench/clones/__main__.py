@@ -6,6 +6,7 @@ The folder holds a clone of BigCloneBench's pairs (`bigclonebench` says which, a
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,9 @@ SETS: dict[str, Callable[[Path], CloneSet]] = {"BigCloneBench": bigclonebench, "
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]).resolve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the data sets are, or are to be put")
+    folder = parser.parse_args().folder.resolve()
     for package in released.missing(folder):
         print(f"{package.label} is not here: run `python -m bench.clones.released {folder}`", file=sys.stderr)
     sets: dict[str, Any] = {}

@@ -6,6 +6,7 @@ besides the quorum is timed by `python -m bench`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
@@ -116,11 +117,13 @@ def measured(sources: Sequence[Path]) -> dict[str, Any]:
     return result
 
 
-def main(arguments: Sequence[str]) -> None:
-    result = measured([Path(argument) for argument in arguments])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+", type=Path, help="folders or git repositories")
+    result = measured(parser.parse_args().sources)
     write("quorum_throughput", result)
     print(json.dumps(result, indent=1, default=str))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
