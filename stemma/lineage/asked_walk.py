@@ -93,6 +93,8 @@ class Walk:
             self._push(seen, before, key, text)
             return
         parents = self.history.changes[sha].parents
+        if not parents:
+            self._found(sha, key)  # what was passed over word for word has to stand here at last
         guessed = [(parent, guess) for parent in parents if (guess := self._guess(sha, key, parent)) is not None]
         guessed = guessed or self._behind_error(seen, key, parents)
         origins = self.known.get((sha, key), guessed)

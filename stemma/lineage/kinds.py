@@ -44,7 +44,7 @@ def compared(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         pairs: columns of the elements of both sides, the older one's ending in `_parent`; is_container_renamed,
-            is_file_renamed.
+            is_file_renamed; is_in_error of both sides.
     """
     if pairs.is_empty():
         return _flagged(contents, pairs)
@@ -65,7 +65,7 @@ def _flagged(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
         is_comments=is_text & _differs("comments_hash"),
         is_renamed=_differs("name"),
         is_container_renamed=_differs("container") & pl.col("is_container_renamed"),
-        is_holder_changed=_differs("container") & ~pl.col("is_container_renamed"),
+        is_holder_changed=_differs("container") & ~pl.col("is_container_renamed") & ~_is_holder_hidden(),
         is_path=_differs("path"),
     )
     # What is left of the tokens is the rest of the head, or, of a type, what it holds: that tells of itself.
@@ -90,6 +90,15 @@ def _flagged(contents: Contents, pairs: pl.DataFrame) -> pl.DataFrame:
         to=values[""],
         **{"from": values["_parent"]},
     ).drop(_INNER)
+
+
+def _is_holder_hidden() -> pl.Expr:
+    """Whether an error of syntax on one side hides what holds it, or the outermost of these."""
+    inside = {side: pl.concat_str(pl.lit("."), f"container{side}").str.strip_chars_end(".") for side in ("", "_parent")}
+    return pl.any_horizontal(
+        pl.col(f"is_in_error{side}") & inside[other].str.ends_with(inside[side])
+        for side, other in (("", "_parent"), ("_parent", ""))
+    )
 
 
 def _is_renamed_alone() -> pl.Expr:

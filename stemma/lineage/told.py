@@ -15,7 +15,7 @@ from stemma.lineage import kinds, likeness, pairing, parts, succession
 from stemma.lineage.assignment import pair, pair_by_text
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.changed import BEGUN, ENDED, FILES, LANDED, MOVED, Changed, frame
-from stemma.lineage.contents import TYPES, Contents
+from stemma.lineage.contents import PARTIAL, TYPES, Contents
 from stemma.lineage.file_versions import NO_NODE
 from stemma.row_ids import row_ids
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
@@ -215,8 +215,18 @@ class Batch:
         joined = joined.join(holders, on=holders.columns[:-1], how="left", maintain_order="left").with_columns(
             pl.col("is_file_renamed", "is_container_renamed").fill_null(False)
         )
-        weighed = likeness.weighed(self.contents, joined)
+        weighed = likeness.weighed(self.contents, self._with_errors(joined))
         return kinds.compared(self.contents, weighed)
+
+    def _with_errors(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """With `is_in_error` of both sides: of what changed its holder, whether the content has errors of syntax."""
+        sides = {"": "blob_oid", "_parent": "blob_oid_parent"}
+        asked = pairs.filter(pl.col("container") != pl.col("container_parent"))
+        blobs = pl.concat([asked[column] for column in sides.values()]).unique()
+        partial = [blob for blob, flaw in self.contents.flaws(blobs.to_list()).items() if flaw == PARTIAL]
+        return pairs.with_columns(
+            pl.col(column).is_in(partial).alias(f"is_in_error{side}") for side, column in sides.items()
+        )
 
     def _between(
         self, born: pl.DataFrame, gone: pl.DataFrame, pairs: pl.DataFrame

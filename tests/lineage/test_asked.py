@@ -167,3 +167,33 @@ def test_what_was_cut_out_of_a_function_in_another_file_says_so(repository: GitR
     calling = f"def whole(lines, weights):\n    rows = parsed(lines)\n{rest}"
     second = repository.commit(files={"a.py": calling, "b.py": f"def parsed(lines):\n{lines}    return rows\n"})
     assert told(history_of(repository, "b.py", "parsed")) == [(second, "extracted"), (second, "introduced")]
+
+
+_SWIFT = """class Screen: View {{
+    override func wake() {{
+        super.wake()
+        for each in self.parts {{ each.redraw(inside: self.frame) }}
+    }}
+
+    override func load() {{
+        super.load()
+        {opening} let frame = self.frame, let parts = self.parts {{
+            self.draw(frame, parts)
+        }}
+    }}
+}}
+"""
+
+
+def test_an_error_of_syntax_that_hid_the_class_moves_nothing_and_ends_no_history(repository: GitRepository) -> None:
+    broken, mended = _SWIFT.format(opening="func draw() { if"), _SWIFT.format(opening="if")
+    first = repository.commit(files={"Old.swift": broken})
+    renamed = repository.commit(files={"Old.swift": None, "New.swift": broken})
+    repository.commit(files={"New.swift": mended})
+    changed = repository.commit(files={"New.swift": mended.replace("super.wake()", "super.wake(again: true)")})
+    place = Place("New.swift", repository.git("rev-parse", "HEAD"), Key("method", "Screen.wake", 0))
+    assert told(asking(repository).history(place)) == [
+        (first, "introduced"),
+        (renamed, "file_renamed"),
+        (changed, "body_changed"),
+    ]
