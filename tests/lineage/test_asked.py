@@ -186,7 +186,7 @@ _SWIFT = """class Screen: View {{
 
 
 def test_an_error_of_syntax_that_hid_the_class_moves_nothing_and_ends_no_history(repository: GitRepository) -> None:
-    broken, mended = _SWIFT.format(opening="func draw() { if"), _SWIFT.format(opening="if")
+    broken, mended = _SWIFT.format(opening="func draw() { if let x = y, z = u { if"), _SWIFT.format(opening="if")
     first = repository.commit(files={"Old.swift": broken})
     renamed = repository.commit(files={"Old.swift": None, "New.swift": broken})
     repository.commit(files={"New.swift": mended})
