@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import field as _field
 
-EXTRACTOR_VERSION = "3"
+EXTRACTOR_VERSION = "4"
 """Changes with anything that changes a row of `extract`; every blob is then read again."""
 
 NUMBER, STRING, CHARACTER, BOOLEAN, PATTERN, TEXT = "0number", "0string", "0char", "0bool", "0regex", "0text"

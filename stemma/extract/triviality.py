@@ -17,6 +17,8 @@ TRIVIAL_TOKENS = 30
 """Below this a pattern is a getter, a setter or a one-liner: too small for its equality to mean anything."""
 DATA_SHARE = 0.8
 """Of a table, this share of the tokens or more is literals and what separates them."""
+FIELD_TOKENS = 100
+"""Below this a type that only names its fields is alike to many others, whatever they are fields of."""
 GENERATED_BYTES = 2_000
 _GENERATED = re.compile(
     rb"@generated\b|\bDO NOT (?:EDIT|MODIFY)\b|<auto-?generated|\bautomatically generated\b"
@@ -44,12 +46,14 @@ def trivial_reason(kind: str, content: Content, *, in_generated: bool = False) -
     """Why a content of that kind of definition is trivial; None when it is not.
 
     tiny: fewer than 30 tokens. accessor: returns or sets one field, and nothing else. constructor: only assigns names
-    and literals to members of one object. delegate: one call that hands on names and literals. data: a table.
-    generated: met in a file whose head says so. Whatever branches, computes or calls more is none of these, at any
-    size: a false one of them would lose a true copy.
+    and literals to members of one object. delegate: one call that hands on names and literals. data: a table, or a type
+    of fewer than 100 tokens that only names its fields. generated: met in a file whose head says so. Whatever branches,
+    computes or calls more is none of these, at any size: a false one of them would lose a true copy.
     """
     if len(content.tokens) < TRIVIAL_TOKENS:
         return "tiny"
+    if kind not in _FUNCTIONS and len(content.tokens) < FIELD_TOKENS and _is_fields(content):
+        return "data"
     if content.facts.complexity == 1 and len(content.facts.calls) <= 2:  # `super().__init__()`
         if kind in _FUNCTIONS and (reason := _shape(content)) is not None:
             return reason
@@ -103,13 +107,23 @@ def _shapes() -> dict[str, re.Pattern[str]]:
     target = f"{own}{member}{name}(?::{name})?"
     sets = f"{target}={value};?"
     ends = f"(?:{letter('return')}{path};?)?"
+    accessors = f"\\{{(?:[^(){{}};]?[{letter('get')}{letter('set')}{letter('init')}];?)+\\}}"  # `{ get; private set; }`
     above = f"(?:{own}(?:\\(\\))?(?:{member}{name})?\\((?:{arguments}(?:,{arguments})*)?\\);?)?"  # `super(a)`
     return {
         "accessor": re.compile(f"{returns}{path};?|{sets}{ends}"),
         "constructor": re.compile(f"{above}(?:{sets}){{2,}}"),
         "set": re.compile(sets),
         "delegate": re.compile(handed),
+        # Types, modifiers and values of fields; a value may be one call, as in `field(default=1)`.
+        "fields": re.compile(f"(?:=-?{path}\\([^(){{}}]*\\)|{accessors}|[^(){{}}+/%!~^])*"),
     }
+
+
+def _is_fields(content: Content) -> bool:
+    first = _body(content.structure)
+    if first is None or content.facts.complexity > 1:
+        return False
+    return _shapes()["fields"].fullmatch(content.structure.rstrip(";")[:-1], first) is not None
 
 
 def _is_table(structure: str) -> bool:

@@ -8,6 +8,7 @@ from stemma.extract.extractor import File, extract
 from stemma.extract.triviality import TRIVIAL_TOKENS
 from tests.extract.reading import LIMITS, read, rows
 
+FIELDS = "".join(f"    a{n}: list[str] | None = field(default_factory=list)\n" for n in range(4))
 LONG = "a_rather_long_list: Dict[str, List[int]], of_parameters: Dict[str, Set[int]], so_that: Tuple[int, str]"
 
 
@@ -58,7 +59,20 @@ def reason(grammar: str, text: str, name: str) -> str | None:
             "table",
             "data",
         ),
-        ("python", "class Codes:\n" + "".join(f"    C{n} = {n}\n" for n in range(20)), "Codes", None),
+        ("python", "class Codes:\n" + "".join(f"    C{n} = {n}\n" for n in range(20)), "Codes", "data"),
+        ("python", "class Codes:\n" + "".join(f"    C{n} = {n}\n" for n in range(40)), "Codes", None),
+        ("python", f"@dataclass(frozen=True)\nclass Row(Base):\n{FIELDS}", "Row", "data"),
+        ("python", "class Colour(Enum):\n" + "".join(f"    C{n} = enum.auto()\n" for n in range(6)), "Colour", "data"),
+        ("java", "class Row { private final String a, b; int c = 3; Map<String, List<Map<A, B>>> d; }", "Row", "data"),
+        (
+            "csharp",
+            "class Row { public string A { get; set; } public int B { get; private set; } public C D { get; } E F; }",
+            "Row",
+            "data",
+        ),
+        ("go", "package p\ntype Row struct {\n" + '\tA map[string]*B `json:"a"`\n' * 5 + "}\n", "Row", "data"),
+        ("rust", "pub struct Row { pub a: Vec<Option<u8>>, b: Option<&str>, c: Map<u8, u8>, d: A }", "Row", "data"),
+        ("typescript", "interface Row { a: string; b?: number[]; c: 'x' | 'y'; d: A; e: B; f: C }", "Row", "data"),
     ],
 )
 def test_a_trivial_shape_is_named(grammar: str, text: str, name: str, expected: str | None) -> None:
@@ -81,6 +95,20 @@ def test_a_trivial_shape_is_named(grammar: str, text: str, name: str, expected: 
 )
 def test_what_computes_branches_or_calls_more_is_not_trivial(grammar: str, text: str) -> None:
     assert reason(grammar, text, "f") is None
+
+
+@pytest.mark.parametrize(
+    ("grammar", "text"),
+    [
+        ("python", f"class Row:\n{FIELDS}    def f(self): return 1\n"),
+        ("python", f"class Row:\n{FIELDS}    b = 1 + 2\n"),
+        ("python", f"class Row:\n{FIELDS}    register(1)\n"),
+        ("java", "class Row { private final String a, b; int c = 3; Map<String, List<Map<A, B>>> d; void f() {} }"),
+        ("typescript", "interface Row { a: string; b?: number[]; c: (x: string) => void; d: A; e: B; f: C }"),
+    ],
+)
+def test_a_type_that_does_more_than_name_its_fields_is_not_trivial(grammar: str, text: str) -> None:
+    assert reason(grammar, text, "Row") is None
 
 
 CODE = """
