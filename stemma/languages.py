@@ -678,6 +678,9 @@ LANGUAGES: dict[str, Language] = {
     )
 }
 
+FAMILIES = {"typescript": "javascript", "cpp": "c"}
+"""The language that stands for the family of another; any other language is a family of its own."""
+
 _BY_SUFFIX = {suffix: (row.name, grammar) for row in LANGUAGES.values() for suffix, grammar in row.suffixes.items()}
 _UNKNOWN = (None, None)
 
@@ -685,6 +688,12 @@ _UNKNOWN = (None, None)
 def language_of(path: str) -> str | None:
     """Name of the language a file is written in, by its name alone; None when Stemma does not read it."""
     return _BY_SUFFIX.get(_suffix(path), _UNKNOWN)[0]
+
+
+def family_of(path: str) -> str | None:
+    """Name of the languages that a file is rewritten between by little more than another suffix, as `language_of`."""
+    language = language_of(path)
+    return FAMILIES.get(language, language) if language is not None else None
 
 
 def grammar_of(path: str) -> str | None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from stemma.git.path_history import TreeChange
-from stemma.languages import grammar_of, language_of
+from stemma.languages import family_of, grammar_of
 from stemma.lineage.asked_contents import Contents, Found
 
 MAX_READ = 4_000
@@ -39,8 +39,8 @@ def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
     or with the definition itself and has lost them; and added files that also have them.
     """
     own = next(change for change in birth.changes if change.path == birth.path)
-    language = language_of(birth.path)
-    others = [change for change in birth.changes if change.path != birth.path and language_of(change.path) == language]
+    family = family_of(birth.path)
+    others = [change for change in birth.changes if change.path != birth.path and family_of(change.path) == family]
     gone = [change for change in others if change.new_blob is None]
     same = [change for change in gone if change.old_blob == own.new_blob]
     if own.old_blob is None and same:
@@ -65,8 +65,8 @@ def suspects(contents: Contents, birth: Birth) -> list[TreeChange]:
 
 def taken_out(contents: Contents, birth: Birth, changes: list[TreeChange]) -> list[TreeChange]:
     """Of the changes of the commit before, those that may have taken out what came back with this birth."""
-    language = language_of(birth.path)
-    older = [change for change in changes if change.old_blob and language_of(change.path) == language]
+    family = family_of(birth.path)
+    older = [change for change in changes if change.old_blob and family_of(change.path) == family]
     older = _named_first(older, birth.path)[:MAX_READ]
     gone = [change for change in older if change.new_blob is None]
     named = _named(birth)

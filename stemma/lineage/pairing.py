@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from stemma.languages import FAMILIES
 from stemma.lineage import overloads
 from stemma.lineage.calibration import Calibration
 from stemma.lineage.contents import TYPES, Contents
@@ -109,6 +110,7 @@ def prepared(versions: pl.DataFrame) -> pl.DataFrame:
         container=container(),
         stem=stem("path"),
         is_type=pl.col("kind").is_in(TYPES),
+        family=pl.col("language").replace(FAMILIES),
     ).sort("problem", "path", "ordinal", "node")
 
 
@@ -210,7 +212,7 @@ def _within(unpaired: Unpaired, key: list[str]) -> pl.DataFrame:
 
 
 def _of_one_name(unpaired: Unpaired) -> pl.DataFrame:
-    key = ["problem", "name", "is_type", "language"]
+    key = ["problem", "name", "is_type", "family"]
     left, right = (
         side.filter(~pl.col("is_trivial"), pl.len().over(key) <= SHARED_NAME).select(*key, node)
         for side, node in (
@@ -230,10 +232,10 @@ def _with_rare_windows(contents: Contents, unpaired: Unpaired) -> pl.DataFrame:
         return pl.DataFrame(schema={name: PAIRS[name] for name in ("problem", "parent", "child")})
     ids = pl.concat([left["pattern_id"], right["pattern_id"]]).unique(maintain_order=True)
     windows = contents.windows(ids).filter(pl.col("shingles").list.len() > 0)
-    key = ["problem", "is_type", "language", "shingles"]
+    key = ["problem", "is_type", "family", "shingles"]
     parents, children = (
         side.join(windows, on="pattern_id")
-        .select("problem", "is_type", "language", "shingles", pl.col("node").alias(name))
+        .select("problem", "is_type", "family", "shingles", pl.col("node").alias(name))
         .explode("shingles")
         .filter(pl.len().over(key) <= RARE_WINDOW)
         for side, name in ((left, "parent"), (right, "child"))

@@ -197,3 +197,25 @@ def test_an_error_of_syntax_that_hid_the_class_moves_nothing_and_ends_no_history
         (renamed, "file_renamed"),
         (changed, "body_changed"),
     ]
+
+
+_SCRIPT = """export function compose(...functions{types}) {{
+  const last = functions[functions.length - 1]
+  const rest = functions.slice(0, -1)
+  return (...given) => rest.reduceRight((value, each) => each(value), last(...given))
+}}
+"""
+
+
+@pytest.mark.parametrize("ending", ["ts", "tsx"])
+def test_a_script_rewritten_in_typescript_keeps_its_past(repository: GitRepository, ending: str) -> None:
+    first = repository.commit(files={"src/compose.js": _SCRIPT.format(types="")})
+    others = {f"src/{name}.js": _SCRIPT.replace("compose", name).format(types="") for name in ("flow", "pipe")}
+    repository.commit(files={**others})
+    new = {"src/compose.js": None, f"src/compose.{ending}": _SCRIPT.format(types=": Function[]")}
+    converted = repository.commit(files=new)
+    found = told(history_of(repository, f"src/compose.{ending}", "compose"))
+    assert [found[0], *(each for each in found if each[1] == "file_renamed")] == [
+        (first, "introduced"),
+        (converted, "file_renamed"),
+    ]
