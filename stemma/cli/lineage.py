@@ -90,6 +90,7 @@ def _ask(element: str, repo: str | None, view: View) -> Answer:
     file, _, what = element.rpartition(":")
     place = find_place(Path(file)) if file and what and repo is None else None
     if settings.database_url is None and not embedded.status(settings).is_created:
+        place = place or _where_it_stood(element, repo)
         if place is None:
             raise NotFoundError(
                 "Nothing has been read yet, so nothing is known by a name or id.",
@@ -110,7 +111,10 @@ def _ask_database(settings: Settings, element: str, repo: str | None, view: View
     with open_database(settings) as database:
         if place is None:
             repo_id = registry.find(database, repo, settings).repo_id if repo else None
-            return from_database(database, element, repo_id, view)
+            try:
+                return from_database(database, element, repo_id, view)
+            except NotFoundError as error:
+                return _from_the_past(settings, element, repo, view, error)
         registered = find_registered(database, settings, place.root)
         if registered is not None:
             there = replace(view, to=_in_repository(view.to, place.root)) if view.to else view
@@ -126,6 +130,27 @@ def _ask_database(settings: Settings, element: str, repo: str | None, view: View
         else:
             why = "This checkout is not registered."
     return from_checkout(settings, place, what, view, why=why)
+
+
+def _where_it_stood(element: str, repo: str | None) -> Place | None:
+    """The place of a file that is not there, in the checkout it would be in."""
+    from stemma.git.checkouts import find_place
+
+    file, _, what = element.rpartition(":")
+    return find_place(Path(file), must_exist=False) if file and what and repo is None else None
+
+
+def _from_the_past(settings: Settings, element: str, repo: str | None, view: View, unknown: NotFoundError) -> Answer:
+    """What a checkout's git tells of a file that is not there any more; where it tells nothing, `unknown` is raised."""
+    from stemma.lineage.git_answers import from_checkout
+
+    place = _where_it_stood(element, repo)
+    if place is None:
+        raise unknown
+    try:
+        return from_checkout(settings, place, element.rpartition(":")[2], view, why="No database holds it.")
+    except (NotFoundError, ConfigError):
+        raise unknown from None
 
 
 def _in_repository(reference: str, root: Path) -> str:

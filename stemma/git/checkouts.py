@@ -25,19 +25,20 @@ class Place:
     path: str
 
 
-def find_place(file: Path) -> Place | None:
-    """Where a file stands; None when there is no such file, or it is in no git checkout."""
+def find_place(file: Path, *, must_exist: bool = True) -> Place | None:
+    """Where a file stands, or would stand; None when there must be one and is none, or it is in no git checkout."""
     try:
-        if not file.is_file():
+        if must_exist and not file.is_file():
             return None
-        folder = file.parent.resolve()
+        above = next((folder for folder in file.parents if folder.is_dir()), Path())
+        folder = above.resolve()
     except OSError:  # a name too long, a folder that may not be entered
         return None
     top = command.run(None, "rev-parse", "--show-toplevel", folder=folder)
     if top.code != 0:
         return None
     root = Path(top.output.removesuffix("\n")).resolve()
-    inside = (folder / file.name).relative_to(root)
+    inside = (folder / file.relative_to(above)).relative_to(root)
     return Place(root, paths.escape(os.fsencode(inside)))
 
 

@@ -58,7 +58,7 @@ class _Rows:
 
 
 @dataclass(frozen=True)
-class _Commit:
+class Step:
     """One commit of a slice, as `trace` wants it: its changes by path, as (old, new)."""
 
     sha: str
@@ -152,7 +152,7 @@ class Asking:
         for _ in range(MAX_ROUNDS):
             found = walk.slice(start)
             merges = {step.sha for step in found.steps if len(step.parents) > 1}
-            told = TracedFile(self._trace(_commits(walk, found)), place.path, merges)
+            told = TracedFile(self.trace(_commits(walk, found)), place.path, merges)
             wrong = _wrong(walk, found, told)
             if not wrong:
                 break
@@ -187,9 +187,9 @@ class Asking:
             chosen = [*suspects(self.contents, birth), *(change for change in changes if change.path == path)]
             before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
             after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
-            born = _Commit(sha, (parent,), after, *dates)
+            born = Step(sha, (parent,), after, *dates)
             if len(chosen) > 1:
-                joint = self._joint([_Commit(parent, (), before, *dates), born], node_id)
+                joint = self._joint([Step(parent, (), before, *dates), born], node_id)
                 if joint is not None and joint.places:
                     return joint
                 cut_out = joint if len(parents) == 1 else None  # a merge's other parents may explain it
@@ -198,7 +198,7 @@ class Asking:
         return cut_out
 
     def _taken_out(
-        self, birth: Birth, parent: str, before: Mapping[str, _Blobs], born: _Commit, node_id: str
+        self, birth: Birth, parent: str, before: Mapping[str, _Blobs], born: Step, node_id: str
     ) -> Joint | None:
         earlier = real_parents(self._store, [parent]).get(parent, [])
         if parent in self._shallow or len(earlier) != 1:
@@ -211,13 +211,13 @@ class Asking:
         there = {path: blobs for path, blobs in before.items() if path not in removed} | held
         gone = {path: (change.old_blob, change.new_blob) for path, change in removed.items()}
         dates = (born.committed_at, born.authored_at)
-        first, second = _Commit(earlier[0], (), there, *dates), _Commit(parent, (earlier[0],), gone, *dates)
+        first, second = Step(earlier[0], (), there, *dates), Step(parent, (earlier[0],), gone, *dates)
         joint = self._joint([first, second, born], node_id)
         return joint if joint is not None and joint.places else None
 
-    def _joint(self, commits: Sequence[_Commit], node_id: str) -> Joint | None:
+    def _joint(self, commits: Sequence[Step], node_id: str) -> Joint | None:
         """What the first of these commits held and the version came from, or was cut out of."""
-        told = self._trace(commits)
+        told = self.trace(commits)
         edges = same_element(told.edges).filter(pl.col("child_id") == node_id, pl.col("edge_type").is_in(FOLLOWED))
         origins = told.nodes.join(edges, left_on="node_id", right_on="parent_id", how="semi").rows(named=True)
         is_cut = (pl.col("node_id") == node_id) & pl.col("event_type").is_in(["extracted", "split"])
@@ -230,13 +230,14 @@ class Asking:
 
     # --- what the trace is given -------------------------------------------------------------------------------
 
-    def _trace(self, commits: Sequence[_Commit]) -> Traced:
+    def trace(self, commits: Sequence[Step]) -> Traced:
+        """The lineage of these commits alone, each with its changes."""
         changes = [(commit.sha, path, *blobs) for commit in commits for path, blobs in commit.changes.items()]
         grammars = {blob: grammar_of(path) or "" for _, path, *blobs in changes for blob in blobs if blob}
         frame = pl.DataFrame(changes, schema=_CHANGES, orient="row")
         return trace(self._repo_id, self._commit_rows(commits), frame, self.contents.definitions(grammars))
 
-    def _commit_rows(self, commits: Sequence[_Commit]) -> pl.DataFrame:
+    def _commit_rows(self, commits: Sequence[Step]) -> pl.DataFrame:
         dates = pl.Datetime("us", "UTC")
         return pl.DataFrame(
             {
@@ -312,10 +313,10 @@ def _wrong(walk: Walk, found: Slice, told: TracedFile) -> dict[Version, list[Ver
     return wrong
 
 
-def _commits(walk: Walk, found: Slice) -> list[_Commit]:
+def _commits(walk: Walk, found: Slice) -> list[Step]:
     changes, path = walk.history.changes, walk.history.path
     return [
-        _Commit(
+        Step(
             step.sha, step.parents, {path: (step.old_blob, step.new_blob)},
             changes[step.sha].committed_at, changes[step.sha].authored_at,
         )

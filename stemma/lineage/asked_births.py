@@ -75,6 +75,20 @@ def taken_out(contents: Contents, birth: Birth, changes: list[TreeChange]) -> li
     return gone or [change for change in older if _loses(contents, change, named)][:PER_KIND]
 
 
+def heirs(contents: Contents, text: bytes, changes: list[TreeChange]) -> list[TreeChange]:
+    """Of these changes those that may have taken in a definition that a commit took out of another file."""
+    if len(changes) <= FEW:
+        return changes
+    newer = [change for change in changes if change.new_blob][:MAX_READ]
+    contents.read([blob for change in newer for blob in (change.old_blob, change.new_blob) if blob])
+    lines = _lines(text)
+    gained = {
+        change: _lost(contents, TreeChange(change.path, change.new_blob, change.old_blob), lines) for change in newer
+    }
+    best = sorted(newer, key=lambda change: (-gained[change], change.path))[:PER_KIND]
+    return [change for change in best if gained[change] >= MIN_SHARE]
+
+
 def _named(birth: Birth) -> re.Pattern[bytes]:
     return re.compile(rb"\b%s\b\s*\(" % re.escape(birth.found.name.encode()))
 

@@ -80,6 +80,11 @@ class Parsed:
         around = [found for found in self.found if found.start_line <= line <= found.end_line]
         return max(around, key=lambda found: (found.start_byte, found.ordinal), default=None)
 
+    def named(self, name: str) -> list[Found]:
+        """The definitions of that qualified name, or else those whose qualified name ends with it."""
+        named = [each for each in self.found if each.key.qualified_name == name]
+        return named or [each for each in self.found if each.key.qualified_name.endswith(f".{name}")]
+
     def enclosing(self, found: Found) -> list[Found]:
         """The definitions around one, innermost first."""
         above = []

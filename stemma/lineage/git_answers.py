@@ -24,6 +24,7 @@ from stemma.lineage import asked_joints
 from stemma.lineage.answers import ELEMENT, Answer, View
 from stemma.lineage.asked import Asking, History
 from stemma.lineage.asked_contents import Found, Parsed
+from stemma.lineage.asked_gone import last_seen
 from stemma.lineage.graph import EDGES, EVENTS, NODES, Graph
 from stemma.lineage.queries import MAX_DEPTH
 
@@ -31,7 +32,8 @@ SHOWN = 8
 
 
 def from_checkout(settings: Settings, place: Place, what: str, view: View, *, why: str) -> Answer:
-    """The element that stands at a name or line of a file as HEAD has it, and its life up to there.
+    """The element that stands at a name or line of a file as HEAD has it, and its life up to there; or the one of that
+    name that stood there last.
 
     What came from it, and its copies elsewhere, are not known here.
 
@@ -51,12 +53,22 @@ def from_checkout(settings: Settings, place: Place, what: str, view: View, *, wh
     store, head = _open(place)
     repo_id = content_id("repository", parse_location(str(place.root)).key)
     asking = Asking(store, Limits(settings.max_file_bytes, settings.parse_timeout_s), repo_id)
-    found = _chosen(_definitions(asking, store, place, head), what, place)
-    told = asking.history(asked_joints.Place(place.path, head, found.key))
-    graph = _graph(store, head, place, told)
+    gone = None
+    try:
+        asked = asked_joints.Place(place.path, head, _chosen(_definitions(asking, store, place, head), what, place).key)
+    except NotFoundError:
+        gone = None if what.isdecimal() else last_seen(asking, store, place.path, head, what)
+        if gone is None:
+            raise
+        asked = gone.place
+    told = asking.history(asked)
+    graph = _graph(store, head, place, told, is_live=gone is None)
     remark = (
         f"{why} Read from git just now: HEAD is {head[:10]}; {told.n_commits:,} commits of its files were looked at."
     )
+    if gone is not None:
+        ended = f"made it {gone.became}" if gone.became else "took it out, and nothing there follows it"
+        remark += f" It is not in HEAD: {gone.sha[:10]} {ended}."
     element = graph.nodes.filter(pl.col("node_id") == told.node_id)
     starts = [told.node_id]
     walked = None
@@ -100,8 +112,7 @@ def _chosen(parsed: Parsed, what: str, place: Place) -> Found:
                 f"No definition stands at line {what} of {place.path} in HEAD.", "Lines count in the committed text."
             )
         return found
-    named = [each for each in parsed.found if each.key.qualified_name == what]
-    named = named or [each for each in parsed.found if each.key.qualified_name.endswith(f".{what}")]
+    named = parsed.named(what)
     if not named:
         names = list(dict.fromkeys(each.key.qualified_name for each in parsed.found))
         more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -113,7 +124,7 @@ def _chosen(parsed: Parsed, what: str, place: Place) -> Found:
     return named[0]
 
 
-def _graph(store: Store, head: str, place: Place, told: History) -> Graph:
+def _graph(store: Store, head: str, place: Place, told: History, *, is_live: bool) -> Graph:
     shas = pl.concat([told.nodes["sha"], told.events["sha"]]).unique()
     order = history.in_order(store, head, None, Damage())
     positions = pl.DataFrame({"sha": order}).with_row_index("position").join(shas.to_frame(), on="sha", how="semi")
@@ -125,7 +136,7 @@ def _graph(store: Store, head: str, place: Place, told: History) -> Graph:
         repository=pl.lit(place.root.name),
         location=pl.lit(shown(place.root)),
         start_line=pl.lit(None, pl.Int32),
-        is_live=pl.col("node_id") == told.node_id,
+        is_live=(pl.col("node_id") == told.node_id) & is_live,
         **dict.fromkeys(("origin", "agent", "session_id"), pl.lit(None, pl.String)),
     )
     events = told.events.join(commits, on="sha", how="left", maintain_order="left").rename(

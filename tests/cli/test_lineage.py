@@ -118,6 +118,18 @@ def test_what_was_not_read_yet_is_answered_from_git(
     assert "introduced" in told and "project as it was read last does not hold it. Read from git just now" in told
 
 
+def test_what_is_gone_is_told_up_to_its_end_and_what_became_of_it(
+    lineage: Callable[..., Called], project: GitRepository
+) -> None:
+    removed = project.commit("Remove", {"lib/b.py": None})
+    told = lineage(f"{project.path / 'lib' / 'b.py'}:uno").out
+    assert "gone from the head" in told and "moved" in told
+    ended = f"It is not in HEAD: {removed[:10]} took it out, and nothing there follows it."
+    assert ended in " ".join(told.split())
+    told = lineage(f"{project.path / 'a.py'}:one").out
+    assert "body changed" in told and "made it a.py:uno." in told
+
+
 def test_every_form_of_the_answer_is_printed_or_written(
     lineage: Callable[..., Called], project: GitRepository, read: Callable[[Path], str], tmp_path: Path
 ) -> None:
