@@ -126,7 +126,7 @@ def test_what_is_gone_is_told_up_to_its_end_and_what_became_of_it(
     assert "gone from the head" in told and "moved" in told
     ended = f"It is not in HEAD: {removed[:10]} took it out, and nothing there follows it."
     assert ended in " ".join(told.split())
-    told = lineage(f"{project.path / 'a.py'}:one").out
+    told = " ".join(lineage(f"{project.path / 'a.py'}:one").out.split())
     assert "body changed" in told and "made it a.py:uno." in told
 
 
