@@ -90,7 +90,24 @@ BAD_VALUES: dict[str, str] = {
     """,
     "sittings": "UPDATE stemma.sittings SET alpha = 2",
     "sitting_members": "UPDATE stemma.sitting_members SET n_no_answer = n_abstain + 1",
+    "lineage_nodes": "UPDATE stemma.lineage_nodes SET language = 'klingon'",
     "lineage_edges": "UPDATE stemma.lineage_edges SET weight = 2",
+    "lineage_events": "UPDATE stemma.lineage_events SET event_type = 'lost'",
+    "agent_edits": """
+        INSERT INTO stemma.agent_edits
+        SELECT repeat('a', 32), 'event', now(), now(), 'claude-code', NULL, NULL, NULL, NULL, 'a.py', 'python',
+            NULL, NULL, NULL, NULL, NULL, 3, 4, '{1,2,3}', '{0,3}', '1', now()
+    """,
+    "origins": """
+        INSERT INTO stemma.origins (node_id, repo_id, origin, n_tokens, n_agent, n_human, evidence, decided_by)
+        SELECT node_id, repo_id, 'agent', 9, 0, 0, '[]', '1' FROM stemma.lineage_nodes
+    """,
+    "lives": """
+        INSERT INTO stemma.lives
+        SELECT repeat('a', 32), repo_id, 'snippet', node_id, 'unknown', NULL, NULL, NULL, 1, now(), now(), NULL,
+            false, NULL
+        FROM stemma.lineage_nodes LIMIT 1
+    """,
 }
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from stemma.store.postgres import Database
 from stemma.tables import metadata
+from tests.checks import lineage_rows
 
 DAYS = [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 2, 3)]
 FIRST, HEAD = "a" * 40, "b" * 40
@@ -183,4 +184,10 @@ ROWS: dict[str, list[dict[str, object]]] = {
     ],
     "lineage_nodes": [_node("1" * 32, "e", F, FIRST, 0), _node("2" * 32, "f", G, HEAD, 1)],
     "lineage_edges": [_edge("3" * 32, "modified_from"), _edge("4" * 32, "renamed_from")],
+    # In the default partition: whichever month it is, none has been made for it.
+    "lineage_events": [
+        {"event_id": "9" * 32, "occurred_at": DAYS[1], "repo_id": "r", "node_id": "2" * 32, "event_type": "renamed"}
+        | {"sha": HEAD, "detail": "{}"}
+    ],
+    **lineage_rows.ROWS,
 }

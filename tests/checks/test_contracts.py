@@ -10,6 +10,7 @@ import pytest
 
 from assets.checks.contracts import CONTRACTS, ContractResult, validate_contract
 from stemma.store.postgres import Database
+from tests.checks import lineage_rows
 from tests.checks.sound import plant
 from tests.conftest import fresh_database
 
@@ -281,6 +282,7 @@ BAD = [
         "a rename changes the name",
         "table",
     ),
+    *lineage_rows.BAD,
 ]
 
 

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from assets.checks import contracts
-from assets.checks.contracts import CONTRACTS, Expectation
+from assets.checks.contracts import CONTRACTS
+from assets.checks.expectations import Expectation
 from assets.checks.passes import check_contract
 from stemma.store.postgres import Database
 from tests.checks.sound import plant
