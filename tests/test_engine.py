@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stemma import engine
 from stemma.engine import IN_FLIGHT_PER_WORKER, Crashed, map_batches
 
 DEADLY, DEADLY_ONCE = -1, -2
@@ -54,6 +56,15 @@ def test_more_work_or_work_to_isolate_is_done_in_other_processes(n_batches: int,
     results = list(map_batches(double, range(n_batches), workers=workers, isolate=isolate))
     assert os.getpid() not in {result[1] for result in results if not isinstance(result, Crashed)}
     assert len(results) == n_batches
+
+
+def test_a_worker_that_has_done_its_share_gives_way_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BATCHES_PER_WORKER", 3)
+    results = [result for result in map_batches(double, range(20), workers=2) if not isinstance(result, Crashed)]
+    assert [result[0] for result in results] == list(range(0, 40, 2))
+    done = Counter(pid for _, pid in results)
+    assert max(done.values()) <= 6  # six are given to two, who share them as they come
+    assert len(done) >= 4
 
 
 def test_batches_are_drawn_only_as_results_are_taken() -> None:
