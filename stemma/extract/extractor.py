@@ -27,6 +27,8 @@ from stemma.languages import LANGUAGES
 CODE_CHARS = 100_000
 
 Columns = dict[str, list[Any]]
+Known = set[str | tuple[str, str]]
+"""Patterns by id, texts by hash and language."""
 
 _BLOB = "blob_oid language n_bytes n_lines status reason n_errors n_snippets parse_ms imports"
 _SNIPPET = (
@@ -75,9 +77,13 @@ class Extracted:
 _Found = tuple[Definition, Content, str | None]  # with its loose hash
 
 
-def extract(files: Sequence[File], limits: Limits) -> Extracted:
-    """Read a batch of files. No file can fail it: what cannot be read has status `skipped` and a reason."""
-    rows = _Rows()
+def extract(files: Sequence[File], limits: Limits, known: Known | None = None) -> Extracted:
+    """Read a batch of files. No file can fail it: what cannot be read has status `skipped` and a reason.
+
+    Args:
+        known: patterns and texts of which nothing more need be told; those told now are added.
+    """
+    rows = _Rows(set() if known is None else known)
     with _uncollected():
         for file in files:
             _extract_file(file, limits, rows)
@@ -173,12 +179,12 @@ def _with_comment(text: bytes, definition: Definition, loose: str | None) -> str
 class _Rows:
     """Rows of a batch, table by table, as they are found; columns are made of them once."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known) -> None:
         self.blobs: list[tuple[Any, ...]] = []
         self.snippets: list[tuple[Any, ...]] = []
         self.patterns: dict[str, tuple[Any, ...]] = {}
         self.texts: list[tuple[Any, ...]] = []
-        self._known: set[str | tuple[str, str]] = set()
+        self._known = known
 
     def add_found(self, grammar: Grammar, text: bytes, blob_oid: str, found: list[_Found]) -> None:
         language, in_generated = grammar.language.name, is_generated(text)

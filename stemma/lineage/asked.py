@@ -23,6 +23,7 @@ from stemma.lineage.asked_births import Birth, suspects, taken_out
 from stemma.lineage.asked_contents import Contents, Found, Key, Parsed
 from stemma.lineage.asked_joints import Joint, Place, same_element
 from stemma.lineage.asked_walk import Slice, Version, Walk
+from stemma.lineage.kept_contents import KeptContents
 from stemma.lineage.trace import Traced, trace
 from stemma.tables import lineage_edges, lineage_events, lineage_nodes, polars_schema
 
@@ -71,8 +72,8 @@ class Step:
 class Asking:
     """Questions put to one repository; contents read for one are there for the next."""
 
-    def __init__(self, store: Store, limits: Limits, repo_id: str) -> None:
-        self.contents = Contents(store, limits)
+    def __init__(self, store: Store, limits: Limits, repo_id: str, kept: KeptContents | None = None) -> None:
+        self.contents = Contents(store, limits, kept)
         self._store, self._repo_id = store, repo_id
         self._shallow = set(store.shallow_commits())
         self._n_commits = 0

@@ -6,31 +6,24 @@ What is looked for in them lives in `asked_walk`; how a content is read, in `ste
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import polars as pl
-
-from stemma.extract.extractor import Columns, Extracted, File, Limits, extract
+from stemma.extract.extractor import Extracted, File, Known, Limits, extract
 from stemma.extract.source import prepare
 from stemma.git import cat_file
 from stemma.git.store import Store
-from stemma.lineage.contents import ELEMENT, TEXT, FrameContents
-from stemma.tables import patterns, polars_schema, snippet_texts, snippets
+from stemma.lineage.held_contents import ChosenContents, HeldContents, Reading
+from stemma.lineage.kept_contents import KeptContents
 
-_SCHEMAS = {table.name: polars_schema(table) for table in (snippets, snippet_texts, patterns)}
-_SNIPPETS = {
-    name: _SCHEMAS["snippets"][name]
-    for name in (*(name for name in ELEMENT if name in _SCHEMAS["snippets"]), "signature", "docstring")
-}
-_TEXTS = {name: _SCHEMAS["snippet_texts"][name] for name in TEXT}
-_PATTERNS = {name: _SCHEMAS["patterns"][name] for name in ("pattern_id", "language", "is_trivial", "shingles")}
 CHUNK = 64
 """Contents read at a time, ahead of the walk."""
-HELD_BYTES = 256 * 2**20
+HELD_BYTES = 64 * 2**20
 """Texts held at most; those read longest ago go first."""
+HELD_PARSED = 64
+"""Contents whose definitions are held as objects; of the others they are made again of what is held in columns."""
 _BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 
 
@@ -61,15 +54,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The definitions of one content, in source order, and the extractor's columns of it."""
+    """The definitions of one content, in source order, and whether it has errors of syntax."""
 
     found: list[Found]
-    columns: Extracted
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether it has errors of syntax."""
-        return bool(self.columns.blobs["status"] == ["partial"])
+    is_partial: bool
 
     @cached_property
     def by_key(self) -> dict[Key, Found]:
@@ -95,20 +83,22 @@ class Parsed:
 
 
 class Contents:
-    """Texts and definitions of the blobs of one repository; each is read from git and parsed once while it is held."""
+    """Texts and definitions of the blobs of one repository; each is parsed once, ever, where contents are kept."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
-        self._store = store
+    def __init__(self, store: Store, limits: Limits, kept: KeptContents | None = None) -> None:
+        self._store, self._kept = store, kept
         self._limits = limits
         self._texts: dict[str, bytes | None] = {}
         self._held = 0
         self._expected: dict[str, None] = {}
-        self._parsed: dict[tuple[str, str], Parsed] = {}
+        self._known: Known = set()
+        self._all = HeldContents()
+        self._parsed: OrderedDict[tuple[str, str], Parsed] = OrderedDict()
 
     @property
     def n_parsed(self) -> int:
         """Contents parsed so far."""
-        return len(self._parsed)
+        return len(self._all)
 
     def expect(self, oids: Iterable[str]) -> None:
         """Say in which order contents will be wanted, so that they are read by the chunk."""
@@ -138,30 +128,32 @@ class Contents:
 
     def parsed(self, oid: str, grammar: str) -> Parsed:
         """The definitions of a content; none where it cannot be parsed."""
-        if (known := self._parsed.get((oid, grammar))) is None:
-            columns = extract([File(oid, grammar, self.text(oid))], self._limits)
-            known = self._parsed[oid, grammar] = Parsed(_definitions(columns.snippets), columns)
+        key = (oid, grammar)
+        if (known := self._parsed.get(key)) is None:
+            reading = self._reading(oid, grammar)
+            known = self._parsed[key] = Parsed(_definitions(reading, self._all), reading.is_partial)
+            if len(self._parsed) > HELD_PARSED:
+                self._parsed.popitem(last=False)
+        else:
+            self._parsed.move_to_end(key)
         return known
 
-    def definitions(self, grammars: Mapping[str, str]) -> FrameContents:
-        """All that the trace asks of these contents (each with its grammar); what cannot be read is named in it."""
-        read = [self.parsed(oid, grammar).columns for oid, grammar in grammars.items()]
-        places, texts, forms = (
-            _frame([getattr(columns, name) for columns in read], columns_of)
-            for name, columns_of in (("snippets", _SNIPPETS), ("texts", _TEXTS), ("patterns", _PATTERNS))
-        )
-        language = forms.unique("pattern_id", keep="first", maintain_order=True)
-        rows = places.join(language, on="pattern_id", how="left", maintain_order="left").join(
-            texts.unique(["exact_hash", "language"], keep="first", maintain_order=True),
-            on=["exact_hash", "language"],
-            how="left",
-            maintain_order="left",
-        )
-        unread, partial = (
-            [oid for oid, columns in zip(grammars, read, strict=True) if columns.blobs["status"] == [status]]
-            for status in ("skipped", "partial")
-        )
-        return FrameContents(rows, unread, partial)
+    def definitions(self, grammars: Mapping[str, str]) -> ChosenContents:
+        """All that the trace asks of these contents, each with its grammar."""
+        return self._all.of({oid: self._reading(oid, grammar) for oid, grammar in grammars.items()})
+
+    def _reading(self, oid: str, grammar: str) -> Reading:
+        if (known := self._all.get(oid, grammar)) is None:
+            known = self._all.add(oid, grammar, self._extracted(oid, grammar))
+        return known
+
+    def _extracted(self, oid: str, grammar: str) -> Extracted:
+        if self._kept is not None and (read := self._kept.get(oid, grammar, self._known)) is not None:
+            return read
+        read = extract([File(oid, grammar, self.text(oid))], self._limits, self._known)
+        if self._kept is not None:
+            self._kept.put(oid, grammar, read)
+        return read
 
     def _read(self, oid: str) -> None:
         ahead = list(self._expected)
@@ -196,15 +188,10 @@ def region(text: bytes, parsed: Parsed, found: Found) -> tuple[int, int]:
     return max(text.rfind(b"\n", 0, max(line, 0)), 0), found.end_byte
 
 
-def _frame(parts: Sequence[Columns], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    # As a Series, arrays of one length would become an Array, whatever kind was asked for.
-    return pl.DataFrame({name: [each for part in parts for each in part[name]] for name in schema}, schema=dict(schema))
-
-
-def _definitions(snippets: dict[str, list[Any]]) -> list[Found]:
+def _definitions(reading: Reading, held: HeldContents) -> list[Found]:
     columns = (
         "kind", "qualified_name", "duplicate_index", "ordinal", "name", "signature", "exact_hash", "start_line",
         "end_line", "start_byte", "end_byte", "parent_ordinal",
     )  # fmt: skip
-    rows = zip(*(snippets[name] for name in columns), strict=True)
+    rows = zip(*(held.column(reading, name) for name in columns), strict=True)
     return [Found(Key(kind, name, index), *rest) for kind, name, index, *rest in rows]

@@ -26,6 +26,7 @@ from stemma.lineage.asked import Asking, History
 from stemma.lineage.asked_contents import Found, Parsed
 from stemma.lineage.asked_gone import last_seen
 from stemma.lineage.graph import EDGES, EVENTS, NODES, Graph
+from stemma.lineage.kept_contents import KeptContents
 from stemma.lineage.queries import MAX_DEPTH
 
 SHOWN = 8
@@ -52,16 +53,18 @@ def from_checkout(settings: Settings, place: Place, what: str, view: View, *, wh
         )
     store, head = _open(place)
     repo_id = content_id("repository", parse_location(str(place.root)).key)
-    asking = Asking(store, Limits(settings.max_file_bytes, settings.parse_timeout_s), repo_id)
-    gone = None
-    try:
-        asked = asked_joints.Place(place.path, head, _chosen(_definitions(asking, store, place, head), what, place).key)
-    except NotFoundError:
-        gone = None if what.isdecimal() else last_seen(asking, store, place.path, head, what)
-        if gone is None:
-            raise
-        asked = gone.place
-    told = asking.history(asked)
+    limits, gone = Limits(settings.max_file_bytes, settings.parse_timeout_s), None
+    with KeptContents(settings, limits) as kept:
+        asking = Asking(store, limits, repo_id, kept)
+        try:
+            found = _chosen(_definitions(asking, store, place, head), what, place)
+            asked = asked_joints.Place(place.path, head, found.key)
+        except NotFoundError:
+            gone = None if what.isdecimal() else last_seen(asking, store, place.path, head, what)
+            if gone is None:
+                raise
+            asked = gone.place
+        told = asking.history(asked)
     graph = _graph(store, head, place, told, is_live=gone is None)
     remark = (
         f"{why} Read from git just now: HEAD is {head[:10]}; {told.n_commits:,} commits of its files were looked at."

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from stemma.config import Settings
 from stemma.errors import NotFoundError
-from stemma.extract.extractor import Limits
+from stemma.extract.extractor import Extracted, Limits
 from stemma.git.store import open_store
+from stemma.lineage import asked_contents
 from stemma.lineage.asked import Asking, History
 from stemma.lineage.asked_contents import Key
 from stemma.lineage.asked_joints import Place
+from stemma.lineage.kept_contents import FILE, KeptContents
 from stemma.store.postgres import Database
 from tests.lineage.code import file, function
 from tests.repositories import GitRepository
@@ -219,3 +223,55 @@ def test_a_script_rewritten_in_typescript_keeps_its_past(repository: GitReposito
         (first, "introduced"),
         (converted, "file_renamed"),
     ]
+
+
+def test_a_second_question_parses_nothing_and_is_answered_alike(
+    repository: GitRepository, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("two", "retry")), "b.py": function("one", extra="print(items)")})
+    repository.commit(files={"b.py": None, "c.py": file(function("one", extra="seen = 'ü\\ud800'"))})
+    head = repository.git("rev-parse", "HEAD")
+    limits = Limits(1_000_000, 5.0)
+
+    def ask() -> History:
+        with KeptContents(settings, limits) as kept:
+            asked = Asking(open_store(repository.path / ".git"), limits, "repository", kept)
+            return asked.history(Place("c.py", head, Key("function", "one", 0)))
+
+    alone = history_of(repository, "c.py", "one")
+    first = ask()
+
+    def none(*_: object) -> Extracted:
+        raise AssertionError
+
+    monkeypatch.setattr(asked_contents, "extract", none)
+    second = ask()
+    for name in ("nodes", "edges", "events"):
+        assert getattr(first, name).equals(getattr(alone, name))
+        assert getattr(second, name).equals(getattr(alone, name))
+    assert (alone.nodes.height, second.n_contents) == (3, alone.n_contents)
+
+
+def test_a_file_of_contents_that_cannot_be_used_or_lost_a_part_is_done_without(
+    repository: GitRepository, settings: Settings
+) -> None:
+    repository.commit(files={"a.py": file(function("one"), function("two", "parse"))})
+    repository.commit(files={"a.py": file(function("one", extra="print(items)"), function("two", "parse"))})
+    place = Place("a.py", repository.git("rev-parse", "HEAD"), Key("function", "one", 0))
+    limits = Limits(1_000_000, 5.0)
+
+    def ask() -> History:
+        with KeptContents(settings, limits) as kept:
+            return Asking(open_store(repository.path / ".git"), limits, "repository", kept).history(place)
+
+    alone = history_of(repository, "a.py", "one")
+    assert ask().events.equals(alone.events)
+    with sqlite3.connect(settings.data_dir / FILE) as kept:
+        assert kept.execute("DELETE FROM answers WHERE key LIKE '%/text/%'").rowcount > 0
+    assert ask().events.equals(alone.events)
+    with sqlite3.connect(settings.data_dir / FILE) as kept:
+        assert kept.execute("SELECT count(*) FROM answers WHERE key LIKE '%/text/%'").fetchone()[0] > 0
+        kept.execute("DROP TABLE answers")
+        kept.execute("CREATE TABLE answers (other)")
+    assert ask().events.equals(alone.events)
