@@ -2,11 +2,12 @@
 
     python -m bench.attribution FOLDER [--samples 60] [--seed 0] [--only NAME ...]
 
-FOLDER is a git repository (bare or not; its head is taken) or any folder of Python files, such as an unpacked package
-from PyPI. Agents write real functions of it again, whole or a few lines of them, told by the hooks of four agents;
-people write others, and change what agents wrote, without a word. What Stemma then says of each at the head is printed
-beside what git-ai says of itself: the table of its README (git-ai-project/git-ai at 55a1d728, "What are the
-capabilities and known limitations?"), which states support and no figures.
+FOLDER is a git repository (bare or not; its head is taken) or any folder of source files in Stemma's languages, such
+as an unpacked package from PyPI; `formatting` says what formats which. Agents write real functions of it again, whole
+or a few lines of them, told by the hooks of four agents; people write others, and change what agents wrote, without a
+word. What Stemma then says of each at the head is printed beside what git-ai says of itself: the table of its README
+(git-ai-project/git-ai at 55a1d728, "What are the capabilities and known limitations?"), which states support and no
+figures.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.attribution import formatting
 from bench.attribution.sampling import AGENT, AGENT_PART, PERSON_PART, Sample, State, samples
 from bench.attribution.telling import Teller
 
@@ -55,7 +55,7 @@ class Work:
         return self.states[path].text(self.present, self.parted)
 
     def put(self, path: str) -> None:
-        (self.root / path).write_text(self.text(path), encoding="utf-8")
+        (self.root / path).write_text(self.text(path), encoding="utf-8", newline="")
 
     def write(self, sample: Sample, *, is_agent: bool, part_later: bool = False) -> None:
         """A sample, or what is missing of it, into its file; an agent's edit is told."""
@@ -71,10 +71,8 @@ class Work:
             self.teller.sessions.setdefault(f"{sample.path}:{sample.name}", session)
 
     def format(self) -> None:
-        """Ruff's formatter with lines shorter than anyone writes, so that it has something to do."""
-        files = [str(path) for path in self.root.rglob("*.py") if ".git" not in path.parts]
-        command = [sys.executable, "-m", "ruff", "format", "--isolated", "--quiet", "--line-length", "72", *files]
-        subprocess.run(command, cwd=self.root, check=False, capture_output=True)
+        """Every language's formatter over all files, with lines shorter than anyone writes: it has something to do."""
+        formatting.run([path for path in self.root.rglob("*") if ".git" not in path.parts and path.is_file()])
 
     def rename(self) -> None:
         """Every folder at the top that holds samples gets another name."""

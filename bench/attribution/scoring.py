@@ -79,7 +79,7 @@ def measure(
 
 
 def _copy(source: Path, root: Path) -> None:
-    """The files as one commit: a repository's head, or the Python files of a folder."""
+    """The files as one commit: a repository's head, or the files of a folder."""
     inner = source / ".git" if (source / ".git").exists() else source
     if (inner / "objects").is_dir():
         root.mkdir()
@@ -148,7 +148,7 @@ def _is_right(it: Sample, state: State, said: tuple[object, ...], session: str |
 
 def _share(it: Sample, state: State) -> float:
     """Of the words and operators of a function, those of an agent."""
-    whole = len(_WORDS.findall("".join(state.lines[it.first : it.last + 1])))
+    whole = len(_WORDS.findall("".join(state.lines[it.head : it.last + 1])))
     part = len(_WORDS.findall("".join(state.lines[line] for line in it.parted)))
     return part / whole if it.kind == AGENT_PART else 1 - part / whole
 
