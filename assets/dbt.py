@@ -67,7 +67,7 @@ def read_models(project_dir: Path = PROJECT_DIR) -> dict[str, Model]:
     found = {}
     for yaml_path in sorted((project_dir / "models").rglob("*.yml")):
         layer = yaml_path.relative_to(project_dir / "models").parts[0]
-        for entry in yaml.safe_load(yaml_path.read_text()).get("models", []):
+        for entry in yaml.load(yaml_path.read_text(), yaml.CSafeLoader).get("models", []):
             references = _REFERENCE.findall((yaml_path.parent / f"{entry['name']}.sql").read_text())
             found[entry["name"]] = Model(
                 name=entry["name"],

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.stats import CensoredData, ecdf  # type: ignore[import-untyped]
+import scipy  # type: ignore[import-untyped]
 
 from stemma.feedback.life_sql import stage_lives
 from stemma.git.standing import rows_changed
@@ -246,7 +246,7 @@ def curve(rows: pl.DataFrame, ages: tuple[int, ...] = AGES) -> dict[str, float |
     days = np.repeat(rows["days"].to_numpy().astype(float), rows["n"].to_numpy())
     is_ended = np.repeat(rows["is_ended"].to_numpy(), rows["n"].to_numpy())
     told: dict[str, float | int | None] = {"n": len(days), "n_ended": int(is_ended.sum())}
-    found = ecdf(CensoredData(days[is_ended], right=days[~is_ended])).sf
+    found = scipy.stats.ecdf(scipy.stats.CensoredData(days[is_ended], right=days[~is_ended])).sf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # at 0 and 1 it is undefined, which is then null here
         interval = found.confidence_interval(method="log-log") if is_ended.any() else None

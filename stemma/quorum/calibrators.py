@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, minimize  # type: ignore[import-untyped]
 from scipy.special import expit, log_expit, logit  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ def fit_platt(scores: Floats, is_fit: Booleans, weights: Floats) -> Calibrator:
         exponent = parameters[0] * scores + parameters[1]
         return float(-(shares * (target * log_expit(exponent) + (1 - target) * log_expit(-exponent))).sum())
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0, 20), (-20, 20)])
+    found = scipy.optimize.minimize(loss, np.array([1.0, 0.0]), method="L-BFGS-B", bounds=[(0, 20), (-20, 20)])
     return Calibrator("platt", slope=float(found.x[0]), offset=float(found.x[1]))
 
 
@@ -79,7 +79,7 @@ def fit_isotonic(scores: Floats, is_fit: Booleans, weights: Floats) -> Calibrato
     levels, inverse = np.unique(scores, return_inverse=True)
     weight = np.bincount(inverse, weights)
     share = np.bincount(inverse, weights * is_fit) / weight
-    steps = isotonic_regression(share, weights=weight)
+    steps = scipy.optimize.isotonic_regression(share, weights=weight)
     edges = np.asarray(steps.blocks)
     mass = np.add.reduceat(weight, edges[:-1])
     unit = weights.sum() / _effective(weights)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
-from scipy.stats import binomtest  # type: ignore[import-untyped]
+import scipy  # type: ignore[import-untyped]
 
 from stemma.config import Settings
 from stemma.quorum.calibration import FILE, CalibrationError, as_json, packaged, read_calibration, write_calibration
@@ -152,7 +152,7 @@ def own_share(by_outcome: pl.Series) -> Share:
     n, n_fit = len(by_outcome), int(by_outcome.sum())
     if not n:
         return Share(packaged().used.prior, "no outcome says how much of yours is, so much was of the packaged one's")
-    low = float(binomtest(n_fit, n).proportion_ci(_SURE, method="wilson").low)
+    low = float(scipy.stats.binomtest(n_fit, n).proportion_ci(_SURE, method="wilson").low)
     prior = round(min(max(low, PRIORS[0]), PRIORS[1]), 4)
     return Share(prior, f"{n_fit} of {n} texts with an outcome are fit, and Wilson's lower bound of that is {low:.1%}")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+import scipy  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from scipy.stats import t as student_t  # type: ignore[import-untyped]
 
 from stemma.quorum.calibrators import Calibrator, at_prior, fit_calibrator, folds_of
 from stemma.quorum.evidence import TEXT
@@ -105,7 +105,7 @@ def share_of_fit(labelled: pl.DataFrame) -> tuple[float, float]:
     if k < _SOURCES:
         return EVEN, EVEN
     mean, spread = float(shares["share"].mean()), float(shares["share"].std())  # type: ignore[arg-type]
-    least = mean - float(student_t.ppf(CONFIDENCE, k - 1)) * spread / k**0.5
+    least = mean - float(scipy.stats.t.ppf(CONFIDENCE, k - 1)) * spread / k**0.5
     return tuple(round(min(max(value, PRIORS[0]), PRIORS[1]), 4) for value in (mean, least))  # type: ignore[return-value]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import theilslopes  # type: ignore[import-untyped]
+import scipy  # type: ignore[import-untyped]
 
 from stemma.quorum.reports.model import Point, Report, Trend, known
 
@@ -90,7 +90,7 @@ def trend_of(metric: Metric, points: Sequence[Point]) -> Trend:
     margin = metric.margin * (float(np.median(np.abs(values))) if metric.is_relative and len(values) else 1.0)
     change: float | None = None
     if len(values) >= LEAST_POINTS:
-        change = float(theilslopes(values).slope) * (len(values) - 1)
+        change = float(scipy.stats.theilslopes(values).slope) * (len(values) - 1)
     movement, reason = _movement(metric, change, margin, len(values))
     return Trend(
         metric=metric.name,
