@@ -3,6 +3,7 @@
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, ResourceParam, asset_check
 
+from assets.checks.breaches import read_whole_tables
 from assets.checks.contracts import ASSETS, CONTRACTS
 from assets.checks.invariants import INVARIANTS, Invariant
 from assets.checks.passes import check_contract
@@ -10,7 +11,6 @@ from assets.checks.watches import WATCHES, Watch
 from stemma.store.postgres import Database
 
 N_SHOWN = 5
-WORK_MEMORY = "192MB"  # for joins of a million versions: with Postgres' 4 MB they go through the disk
 
 
 def invariant_checks() -> list[AssetChecksDefinition]:
@@ -41,10 +41,7 @@ def violations(database: Database, invariant: Invariant) -> tuple[int, pl.DataFr
         found = invariant.violations(database)
         return len(found), found.head(N_SHOWN)
     with database.transaction() as transaction:
-        transaction.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'")
-        # Whole tables are joined, on several columns at once, of which the planner expects one row: by loops that look
-        # each row of 90,000 snippets up in three indexes these took three times as long.
-        transaction.execute("SET LOCAL enable_nestloop = off")
+        read_whole_tables(transaction)
         n_violations = int(transaction.read(f"SELECT count(*) FROM ({invariant.violations}) AS rows").item())
         if n_violations == 0:  # which is the rule: the query is not asked twice for nothing
             return 0, pl.DataFrame()

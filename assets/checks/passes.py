@@ -3,7 +3,8 @@
 The contracts are in `contracts`. A rule on one row, or on the rows of one group, once met stays met until such a row is
 written again, and Postgres numbers the transaction that wrote each row (`xmin`). So those rules read the rows of the
 transactions since the last check that was passed, and of those that were still open then; rules on the whole table read
-all of it each time. Everything is read when the rules change, the numbers are another cluster's, or a week has passed.
+all of it each time; `breaches` tells whether there is anything to say of either. Everything is read, and by Great
+Expectations, when the rules change, the numbers are another cluster's, or a week has passed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import datetime as dt
 
 import polars as pl
 
+from assets.checks.breaches import has_breach
 from assets.checks.contracts import CONTRACTS, ContractResult, validate_contract
 from stemma.ids import content_id
 from stemma.store.migrations import head
 from stemma.store.postgres import Database
-from stemma.tables import SCHEMA, contract_passes
+from stemma.tables import contract_passes
 
 WHOLE_AFTER = dt.timedelta(days=7)
 _FURTHEST = 2**30  # transactions are compared by 32 bits of their number, which must not come round in between
@@ -54,12 +56,12 @@ def _since(database: Database, table: str, horizon: int) -> ContractResult:
     """Rules on rows and groups over what was written since, rules on the table over all of it."""
     # Both ages are counted from the transaction that asks, however many have come since the horizon was taken.
     written = f"age(xmin) <= age('{horizon % 2**32}'::xid)"
-    rules = [rule for rule in CONTRACTS[table] if rule.scope != "table"]
-    parts = [ContractResult(table, success=True, evaluated=len(rules), failures=())]
-    if database.read(f"SELECT EXISTS (SELECT FROM {SCHEMA}.{table} WHERE {written}) AS any_row").item():
-        parts = [validate_contract(database.url, table, scopes=("row", "group"), written=written)]
-    if any(rule.scope == "table" for rule in CONTRACTS[table]):
-        parts.append(validate_contract(database.url, table, scopes=("table",)))
+    if not has_breach(database, table, CONTRACTS[table], written=written):
+        return ContractResult(table, success=True, evaluated=len(CONTRACTS[table]), failures=())
+    parts = [
+        validate_contract(database.url, table, scopes=("row", "group"), written=written),
+        validate_contract(database.url, table, scopes=("table",)),
+    ]
     return ContractResult(
         table,
         all(part.success for part in parts),

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from assets.checks.breaches import has_breach
 from assets.checks.contracts import CONTRACTS, ContractResult, validate_contract
+from assets.checks.expectations import Expectation
 from stemma.store.postgres import Database
 from tests.checks import lineage_rows
 from tests.checks.sound import plant
@@ -31,6 +33,7 @@ def sound(server_url: str, migrated_template: str) -> Iterator[Database]:
 def test_a_sound_table_meets_its_contract(sound: Database, table: str) -> None:
     result = validate_contract(sound.url, table)
     assert result == ContractResult(table, success=True, evaluated=len(CONTRACTS[table]), failures=())
+    assert not has_breach(sound, table, CONTRACTS[table], written="true")
 
 
 def test_an_empty_store_breaks_no_contract(database: Database) -> None:
@@ -304,6 +307,7 @@ def test_a_bad_row_breaks_its_expectation(
                 transaction.execute(f'ALTER TABLE stemma.{table} DROP CONSTRAINT "{name}"')
             transaction.execute(statement)
         result = validate_contract(sound.url, table)
+        breached = {_told(rule) for rule in CONTRACTS[table] if has_breach(sound, table, [rule], written="true")}
     finally:
         with sound.transaction() as transaction:
             transaction.execute("SET LOCAL session_replication_role = replica")
@@ -315,6 +319,15 @@ def test_a_bad_row_breaks_its_expectation(
     broken = {(failure.expectation, failure.column): failure for failure in result.failures}
     assert (expectation, column) in broken, [str(failure) for failure in result.failures]
     assert (broken[expectation, column].unexpected_count or 0) >= 1
+    assert breached == set(broken)
+
+
+def _told(rule: Expectation) -> tuple[str, str]:
+    """The expectation and the columns that a failure of the rule names."""
+    arguments = rule.arguments
+    names = arguments.get("column_list") or [arguments.get("column_A"), arguments.get("column_B")]
+    column = arguments.get("column") or ", ".join(name for name in names if name) or "table"
+    return arguments.get("description", rule.type), column
 
 
 def test_a_person_may_accept_what_the_quorum_could_not_judge(sound: Database) -> None:
@@ -336,14 +349,7 @@ def test_a_person_may_accept_what_the_quorum_could_not_judge(sound: Database) ->
 
 def test_every_expectation_was_seen_to_fail() -> None:
     seen = {(table, expectation, column) for table, _, expectation, column in BAD}
-    demanded = set()
-    for table, expectations in CONTRACTS.items():
-        for item in expectations:
-            arguments = item.arguments
-            names = arguments.get("column_list") or [arguments.get("column_A"), arguments.get("column_B")]
-            column = arguments.get("column") or ", ".join(name for name in names if name) or "table"
-            demanded.add((table, arguments.get("description", item.type), column))
-    assert demanded == seen
+    assert {(table, *_told(rule)) for table, rules in CONTRACTS.items() for rule in rules} == seen
 
 
 def test_an_expectation_that_cannot_be_evaluated_was_not_met(database: Database) -> None:
