@@ -117,7 +117,7 @@ def _masked(code: str, language: str, name: str, names: str) -> str:
 
 
 @cache
-def _humaneval(folder: Path) -> tuple[list[str], list[str], dict[str, list[str]]]:
+def humaneval(folder: Path) -> tuple[list[str], list[str], dict[str, list[str]]]:
     """Descriptions, function names and, by language, solutions: declaration and body, no documentation."""
     texts, names, solutions = [], [], {}
     for track, language in HUMANEVAL.items():
@@ -143,7 +143,7 @@ def _distractors(folder: Path, language: str) -> list[tuple[str, str, str]]:
 
 
 def humaneval_text(folder: Path) -> list[Task]:
-    texts, _, solutions = _humaneval(folder)
+    texts, _, solutions = humaneval(folder)
     return [
         Task(
             language,
@@ -157,7 +157,7 @@ def humaneval_text(folder: Path) -> list[Task]:
 
 
 def humaneval_code(folder: Path, names: str) -> list[Task]:
-    _, own, solutions = _humaneval(folder)
+    _, own, solutions = humaneval(folder)
     masked = {
         language: [_masked(code, language, name, names) for code, name in zip(codes, own, strict=True)]
         for language, codes in solutions.items()

@@ -115,6 +115,8 @@ class Language:
     """In the decorators, attributes or signature."""
     upgrades: tuple[str, str] | None = _field(default=None)
     """(regular expression, language): a file in which it is found is read as that language instead."""
+    mixed_with: str = ""
+    """The language in whose projects this one is written beside it, so that the two are alike as siblings are."""
 
     @property
     def grammars(self) -> frozenset[str]:
@@ -399,6 +401,7 @@ LANGUAGES: dict[str, Language] = {
         ),
         Language(
             name="cpp",
+            mixed_with="c",
             suffixes=_suffixes(cpp=".cc .cpp .cxx .c++ .hh .hpp .hxx .h++ .ipp .tpp .inl"),
             identifiers=_C_IDENTIFIERS,
             literals=_C_LITERALS,

@@ -49,11 +49,16 @@ def similar(
     if as_json:
         show.frame(rows, as_json=True)
         return
+    is_copy = pl.col("language") == given.language
+    alike, several = rows.filter(~is_copy), rows["definition"].n_unique() > 1
     empty = f"No copy of it among {len(index):,} patterns indexed {index.about['built_at']}."
-    show.frame(_shown(rows), as_json=False, title=f"Copies of {show.plain(target)}", empty=empty)
-    if not rows.is_empty():
-        told = f"Among {len(index):,} patterns as of {index.about['built_at']}."
-        show.console.print(told, style="dim", highlight=False)
+    title = f"Copies of {show.plain(target)}"
+    show.frame(_shown(rows.filter(is_copy), several), as_json=False, title=title, empty=empty)
+    if not alike.is_empty():
+        show.frame(_shown(alike, several, "language"), as_json=False, title="Alike in meaning, in other languages")
+    told = [] if rows.is_empty() else [f"Among {len(index):,} patterns as of {index.about['built_at']}."]
+    for line in told + _unknown(settings, embedder, index):
+        show.console.print(line, style="dim", highlight=False)
     if explain:
         _explain(index, given, rows)
 
@@ -88,8 +93,22 @@ def _embedder(settings: Settings, index: Index) -> Embedder | None:
     return embedder
 
 
+def _unknown(settings: Settings, embedder: Embedder | None, index: Index) -> list[str]:
+    """Why nothing is known of what does the same in other languages, where nothing is."""
+    from stemma.match.calibration import calibration
+
+    why = None
+    if embedder is None or embedder.name != index.about["embedder"]:
+        why = "it takes vectors"
+    elif settings.match_weights is not None:
+        why = "under weights of one's own nothing says how probable it is"
+    elif calibration().rule_for(embedder.name) is None:
+        why = f"how probable it is was not measured for the embedder {embedder.name}"
+    return [] if why is None else [f"What does the same in other languages is unknown: {why}."]
+
+
 def _explain(index: Index, given: Given, rows: pl.DataFrame) -> None:
-    """The lines of each row's pattern that are not those of the definition."""
+    """The lines of each row's pattern that are not those of the definition; of another language none corresponds."""
     from stemma.match.explain import SAME, explain_pair
 
     definitions = given.definitions.join(given.patterns.select("pattern_id", "code"), on="pattern_id")
@@ -101,6 +120,8 @@ def _explain(index: Index, given: Given, rows: pl.DataFrame) -> None:
         place = row["places"][0]
         head = f"{row['clone_type']}  {place['repository']}/{place['path']}:{place['start_line']}"
         show.console.print(Text.assemble("\n", (show.plain(head), "bold"), "  ", show.plain(row["why"])))
+        if row["language"] != given.language:
+            continue
         for line in explain_pair(code_of[row["ordinal"]], index.codes[at], row["language"]).lines:
             for mark, parts, colour in (("-", line.a, "red"), ("+", line.b, "green")):
                 if line.kind != SAME and parts is not None:
@@ -108,7 +129,7 @@ def _explain(index: Index, given: Given, rows: pl.DataFrame) -> None:
                     show.console.print(Text(f"{mark} {show.plain(text)}", colour), soft_wrap=True)
 
 
-def _shown(rows: pl.DataFrame) -> pl.DataFrame:
+def _shown(rows: pl.DataFrame, is_several: bool, *more_columns: str) -> pl.DataFrame:
     """The columns people read; of the places the first few."""
     place = pl.element().struct
     where = pl.format(
@@ -116,10 +137,10 @@ def _shown(rows: pl.DataFrame) -> pl.DataFrame:
     )
     places = pl.col("places").list.head(PLACES_SHOWN).list.eval(where).list.join(", ")
     more = pl.col("places").list.len().cast(pl.Int64) - PLACES_SHOWN
-    several = [pl.col("definition")] if rows["definition"].n_unique() > 1 else []
     return rows.select(
-        *several,
+        *(["definition"] if is_several else []),
         pl.col("clone_type").alias("type"),
+        *more_columns,
         "score",
         "probability",
         pl.when(more > 0).then(pl.format("{} and {} more", places, more)).otherwise(places).alias("where"),

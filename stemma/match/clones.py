@@ -18,10 +18,14 @@ from stemma.embed.base import Embedder
 from stemma.embed.texts import pattern_texts
 from stemma.extract.checkout import Checkout
 from stemma.ids import content_id
+from stemma.match.calibration import calibration
+from stemma.match.candidates import NOBODY, Found
 from stemma.match.grouping import group
 from stemma.match.kinds import scopes_of
 from stemma.match.neighbours import near_in
 from stemma.match.pairs import find_matches
+from stemma.match.scores import Matrix
+from stemma.match.wording import worded_alike
 from stemma.progress import phase
 
 TYPES = TYPE_1, TYPE_2, TYPE_3, SEMANTIC = "type-1", "type-2", "type-3", "semantic"
@@ -168,7 +172,7 @@ def _matched(live: pl.DataFrame, wanted: Wanted, embedder: Embedder | None) -> p
     with phase("match", total=len(live), unit="patterns") as progress:
         if SEMANTIC in wanted.types and embedder is not None:
             name, matrix = embedder.name, embedder.embed(pattern_texts(live))
-            near = near_in(matrix, scopes_of(live["language"], live["kind"]), min_cosine=MIN_COSINE)
+            near = _near(live, matrix, wanted, name)
         found = find_matches(
             live.select(_PATTERN),
             threshold=wanted.threshold,
@@ -185,6 +189,14 @@ def _matched(live: pl.DataFrame, wanted: Wanted, embedder: Embedder | None) -> p
         .join(row.rename({"row": "b"}), left_on="pattern_b", right_on="pattern_id", maintain_order="left")
         .select("a", "b", "score", "clone_type")
     )
+
+
+def _near(live: pl.DataFrame, matrix: Matrix, wanted: Wanted, embedder: str) -> Found:
+    """Pairs that may do the same: of two languages by the calibrated rule, under weights of one's own of one."""
+    if wanted.weights is not None:
+        return near_in(matrix, scopes_of(live["language"], live["kind"]), min_cosine=MIN_COSINE)
+    rule = calibration().rule_for(embedder)
+    return NOBODY if rule is None else worded_alike(live, rule.least_lexical(rule.threshold))
 
 
 def _widest(live: pl.DataFrame, members: pl.DataFrame, matched: pl.DataFrame) -> pl.DataFrame:
@@ -241,7 +253,7 @@ def _classes(members: pl.DataFrame) -> pl.DataFrame:
         .group_by("component")
         .agg(
             clone_type=clone_type.otherwise(pl.col("widest").first()),
-            language=pl.col("language").first(),
+            language=pl.col("language").unique().sort().str.join(", "),
             name=largest,
             similarity=pl.col("similarity").first(),
             n_members=pl.len(),

@@ -68,16 +68,23 @@ class Evidence:
 
     @cached_property
     def score(self) -> Scores:
-        return combine(self._components, self._weights)
+        """By the calibrated weights, or those given; of two languages by those of the rule of meaning."""
+        score = combine(self._components, self._weights)
+        rule = self._rule
+        if rule is None or not self._is_calibrated:
+            return score
+        return np.where(self._is_across, combine(self._components, {"semantic": -rule.a, "lexical": -rule.c}), score)
 
     def matches(self, threshold: float | None) -> Flags:
         """Which pairs score `threshold` or more; None: which are probable enough, by structure, names or meaning.
+
+        Of two languages those alone whose meaning is probable enough: their structures say little of each other.
 
         Raises:
             ValueError: weights of one's own without a threshold: the calibrated one holds for the calibrated weights.
         """
         if threshold is not None:
-            found: Flags = self.score >= threshold
+            found: Flags = (self.score >= threshold) & ~self._is_across | self._is_semantic
             return found
         if not self._is_calibrated:
             raise ValueError("weights of one's own need a threshold of one's own")
@@ -94,8 +101,14 @@ class Evidence:
         return self._calibration.probability(self.score, self._n_common)
 
     @cached_property
+    def _is_across(self) -> Flags:
+        """Which pairs are of two languages."""
+        sides = self._contents.sides
+        return np.zeros(len(self._a), np.bool_) if sides is None else sides[self._a] != sides[self._b]
+
+    @cached_property
     def _is_type_3(self) -> Flags:
-        found: Flags = self._type_3_probability >= self._calibration.threshold
+        found: Flags = ~self._is_across & (self._type_3_probability >= self._calibration.threshold)
         return found
 
     @cached_property
@@ -107,7 +120,7 @@ class Evidence:
         if "lexical" in self._bounds:
             components["lexical"] = np.zeros(len(self._a), np.float32)
         at_most = renamed_probability(rule, components, self._n_common)
-        asked = np.flatnonzero(~self._is_type_3 & (at_most >= rule.threshold))
+        asked = np.flatnonzero(~self._is_type_3 & ~self._is_across & (at_most >= rule.threshold))
         if RENAMING in self._bounds or not len(asked):
             return at_most
         renaming[asked] = consistencies(self._contents, self._a[asked], self._b[asked])
@@ -116,7 +129,8 @@ class Evidence:
     @cached_property
     def _is_renamed(self) -> Flags:
         """Those alone that the score does not say it of."""
-        found: Flags = ~self._is_type_3 & (self._renamed_probability >= self._calibration.renamed.threshold)
+        is_open = ~self._is_type_3 & ~self._is_across
+        found: Flags = is_open & (self._renamed_probability >= self._calibration.renamed.threshold)
         return found
 
     @property
@@ -132,20 +146,19 @@ class Evidence:
 
     @cached_property
     def _is_semantic(self) -> Flags:
-        """Those alone that structure does not say it of."""
         rule = self._rule
-        if rule is None:
+        if rule is None or not self._is_calibrated:
             return np.zeros(len(self._a), np.bool_)
-        found: Flags = ~(self._is_type_3 | self._is_renamed) & (self._semantic_probability >= rule.threshold)
+        found: Flags = self._is_across & (self._semantic_probability >= rule.threshold)
         return found
 
     def frame(self) -> pl.DataFrame:
         """One row a pair, in the columns of `SCHEMA`."""
-        is_type_3 = self._components["structural"] >= self._calibration.type_3_structural
+        is_type_3 = ~self._is_across & (self._components["structural"] >= self._calibration.type_3_structural)
         if self._is_calibrated:
-            probability = np.where(self._is_semantic, self._semantic_probability, self._type_3_probability)
+            probability = np.where(self._is_across, self._semantic_probability, self._type_3_probability)
             probability = np.where(self._is_renamed, self._renamed_probability, probability)
-            is_type_3 = ~self._is_semantic & (is_type_3 | self._is_type_3 | self._is_renamed)
+            is_type_3 = is_type_3 | self._is_type_3 | self._is_renamed
         else:
             probability = np.full(len(self._a), np.nan, np.float32)
         no_vectors = NOTE_NO_VECTORS if self._contents.matrix is None else NOTE_NO_VECTOR

@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from stemma.match.alignment import Pairs, align
 from stemma.match.tokens import LITERAL, NAME, Text, Token, read
+from stemma.words import split_identifier
 
 SAME, CHANGED, ONLY_A, ONLY_B = "same", "changed", "only in A", "only in B"
 
@@ -110,6 +111,30 @@ def explain_pair(code_a: str, code_b: str, language: str) -> Explanation:
         lines=tuple(_diff(a, b, partners)),
         is_cut=a.is_cut or b.is_cut,
     )
+
+
+def explain_meaning(code_a: str, language_a: str, code_b: str, language_b: str) -> str:
+    """What two definitions of two languages have in common, and what each calls besides, in one line."""
+    a, b = read(code_a, language_a), read(code_b, language_b)
+    calls_a, calls_b = ({_plain(name): name for name in _calls(text)} for text in (a, b))
+    words_a, words_b = _words_of(a), _words_of(b)
+    common = [word for word in words_a if word in words_b]
+    told = [f"{len(common)} of {len(words_a.keys() | words_b.keys())} words in common"]
+    told += _told("calls in both", [f"{_short(name)}()" for key, name in calls_a.items() if key in calls_b])
+    told += _told("words", sorted(common, key=len, reverse=True))
+    told += _told("calls only in A", [f"{_short(name)}()" for key, name in calls_a.items() if key not in calls_b])
+    told += _told("calls only in B", [f"{_short(name)}()" for key, name in calls_b.items() if key not in calls_a])
+    return "; ".join(told + (["only the beginning was compared"] if a.is_cut or b.is_cut else []))
+
+
+def _words_of(text: Text) -> dict[str, None]:
+    names = (token.text for token in text.tokens if token.kind == NAME)
+    return {word: None for name in names for word in split_identifier(name)}
+
+
+def _plain(name: str) -> str:
+    """A name as every language's custom would have it: `read_line` and `readLine` are one."""
+    return "".join(split_identifier(name))
 
 
 def _substitutions(a: Text, b: Text, pairs: Pairs, kind: str) -> tuple[Substitution, ...]:

@@ -11,7 +11,7 @@ import json
 import mmap
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,17 @@ class Texts:
     def __getitem__(self, at: int) -> str:
         start = int(self.ends[at - 1]) if at else 0
         return self.data[start : int(self.ends[at])].tobytes().decode("utf-8")
+
+    def numbers_of(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        """Where those of these texts stand that are among them, in any order."""
+        sizes = np.diff(self.ends, prepend=0)
+        found = [np.empty(0, np.int64)]
+        for text in texts:
+            wanted = np.frombuffer(text.encode(), np.uint8)
+            at = np.flatnonzero(sizes == len(wanted))
+            places = (self.ends[at] - len(wanted))[:, None] + np.arange(len(wanted))
+            found.append(at[(self.data[places] == wanted).all(axis=1)])
+        return np.concatenate(found)
 
 
 class Index:
@@ -125,6 +136,15 @@ class Index:
             rows.sort()
         cosines = vectors[rows].astype(np.float32) @ vector
         return rows[_largest(cosines, k)]
+
+    def worded(self, words: list[str], is_wanted: NDArray[np.bool_], least: float) -> NDArray[np.int64]:
+        """The wanted rows whose words have the Jaccard similarity `least` with these, in order."""
+        ends, values = self.arrays["words_ends"], self.arrays["words"]
+        is_asked = np.zeros(len(self.vocabulary.ends), np.bool_)
+        is_asked[self.vocabulary.numbers_of(words)] = True
+        common = np.diff(np.append(0, np.cumsum(is_asked[values], dtype=np.int64))[np.append(0, ends)])
+        every = np.diff(ends, prepend=0) + len(words) - common
+        return np.flatnonzero(is_wanted & (common > 0) & (common >= least * every))
 
     def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Unit rows; a row of zeros where a pattern has no vector."""

@@ -1,10 +1,15 @@
-"""Which definitions may be copies of each other, by language and kind. What the kinds are is said in `extract`."""
+"""Which definitions may be copies of each other, or do the same, by language and kind.
+
+What the kinds are is said in `extract`, what the languages are in `stemma.languages`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import polars as pl
+
+from stemma.languages import LANGUAGES
 
 # A class holds its methods' text, so it would match its only method: what runs is compared with what runs alone.
 _RUNS = frozenset({"function", "method", "constructor", "destructor", "accessor", "operator", "closure", "lambda"})
@@ -24,3 +29,9 @@ def scopes_of(language: pl.Series, kind: pl.Series) -> pl.Series:
     """Language and group of each row: two rows of one scope may be copies, of two they are not compared."""
     groups = kind.replace_strict(groups_of(kind.unique()), return_dtype=pl.String)
     return pl.select(pl.concat_str(language, pl.lit(" "), groups)).to_series()
+
+
+def sides_of(language: pl.Series) -> pl.Series:
+    """The language of each row, one for those that projects mix: two rows of two sides may do the same."""
+    mixed = {name: row.mixed_with for name, row in LANGUAGES.items() if row.mixed_with}
+    return language.replace(mixed)

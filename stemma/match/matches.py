@@ -117,7 +117,7 @@ def _match_new(
     new = new[is_new[new]]
     batches[new] = np.arange(len(new)) // BATCH
     near = NOBODY
-    if vectors and _counts_meaning(settings, vectors.embedder_name):
+    if vectors and _counts_meaning(settings):
         near = near_pairs(vectors, live, is_new)
     batch_of_near = np.maximum(batches[near[0]], batches[near[1]])
     fingerprints = Fingerprints(scopes, sketches, batches)
@@ -139,12 +139,10 @@ def _match_new(
     return n_matches, n_candidates
 
 
-def _counts_meaning(settings: Settings, embedder_name: str) -> bool:
+def _counts_meaning(settings: Settings) -> bool:
     """Whether near vectors alone can make a match. Where they cannot, the join for them is most of matching's cost."""
-    learned = calibration()
-    if settings.match_weights is not None:
-        return settings.match_weights.get("semantic", 0) > 0
-    return learned.rule_for(embedder_name) is not None or learned.weights["semantic"] > 0
+    weights = calibration().weights if settings.match_weights is None else settings.match_weights
+    return weights.get("semantic", 0) > 0
 
 
 def _sketches(db: Database, live: pl.DataFrame) -> Sketches:

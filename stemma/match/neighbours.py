@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stemma.embed.base import present
-from stemma.match.calibration import calibration
 from stemma.match.candidates import NOBODY, Found
 from stemma.match.kinds import scopes_of
 from stemma.match.scores import Matrix
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 10
 MIN_COSINE = 0.7
-"""Where the calibration does not say from which cosine on two patterns may mean the same."""
+"""Vectors less alike than this make no match, whatever else the two have in common."""
 MET = 64
 """Nearest that are kept of one row of a block of products: a thousand equal vectors must not fill the memory."""
 QUERIES = 2_000
@@ -42,20 +41,13 @@ def near_pairs(vectors: Vectors, live: pl.DataFrame, is_new: NDArray[np.bool_]) 
     rows = live.select(
         "pattern_id", "language", "kind", scope=scopes_of(live["language"], live["kind"]), is_new=pl.Series(is_new)
     ).with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
-    least = least_cosine(vectors.embedder_name)
     found = [NOBODY]
     for scope in rows.partition_by("scope"):
         n_new = int(scope["is_new"].sum())
         if n_new:
             find = _by_product if is_product_cheaper(len(scope), n_new, vectors.dimensions) else _by_search
-            found.append(find(vectors, scope, least))
+            found.append(find(vectors, scope))
     return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
-
-
-def least_cosine(embedder: str) -> float:
-    """Below it vectors of this embedder make no match, whatever else the two have in common."""
-    rule = calibration().rule_for(embedder)
-    return MIN_COSINE if rule is None else rule.least_cosine
 
 
 def is_product_cheaper(n: int, n_new: int, dimensions: int) -> bool:
@@ -65,12 +57,12 @@ def is_product_cheaper(n: int, n_new: int, dimensions: int) -> bool:
     return 4 * n * dimensions <= LARGEST and product_s < n_new * SEARCHED_S
 
 
-def _by_search(vectors: Vectors, scope: pl.DataFrame, least: float) -> Found:
+def _by_search(vectors: Vectors, scope: pl.DataFrame) -> Found:
     filters = {"language": [str(scope["language"][0])], "kind": scope["kind"].unique().to_list()}
     found = [NOBODY]
     for queries in scope.filter("is_new").iter_slices(QUERIES):
         ids, matrix = vectors.fetch(queries["pattern_id"].to_list())
-        hits = vectors.search(ids, matrix, NEIGHBOURS + 1, filters=filters, min_cosine=least)
+        hits = vectors.search(ids, matrix, NEIGHBOURS + 1, filters=filters, min_cosine=MIN_COSINE)
         pairs = (
             hits.filter(pl.col("query_id") != pl.col("neighbour_id"))
             .join(scope.select(a="row", query_id="pattern_id"), on="query_id")
@@ -80,12 +72,12 @@ def _by_search(vectors: Vectors, scope: pl.DataFrame, least: float) -> Found:
     return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
 
 
-def _by_product(vectors: Vectors, scope: pl.DataFrame, least: float) -> Found:
+def _by_product(vectors: Vectors, scope: pl.DataFrame) -> Found:
     ordered = scope.sort("is_new", descending=True, maintain_order=True)  # the new ones first
     known, matrix = vectors.fetch(ordered["pattern_id"].to_list())
     named = pl.DataFrame({"pattern_id": known}, {"pattern_id": pl.String()})
     named = named.join(ordered, on="pattern_id", how="left", maintain_order="left")
-    a, b = nearest(matrix, int(named["is_new"].sum()), k=NEIGHBOURS, min_cosine=least)
+    a, b = nearest(matrix, int(named["is_new"].sum()), k=NEIGHBOURS, min_cosine=MIN_COSINE)
     rows = named["row"].to_numpy()
     return rows[a], rows[b]
 

@@ -17,6 +17,8 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
+from stemma.match.kinds import sides_of
+
 Scores = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Matrix = NDArray[np.float32]
@@ -65,6 +67,8 @@ class Contents:
     embedder: str | None
     """What made the vectors."""
     codes: Codes | None = None
+    sides: NDArray[np.int64] | None = None
+    """The language of each row as a number (`kinds.sides_of`); None: all rows that are compared are of one."""
 
 
 def contents_of(
@@ -85,7 +89,12 @@ def contents_of(
         np.zeros(len(patterns), np.bool_) if matrix is None else np.any(matrix != 0, axis=1),
         embedder,
         codes or (_codes_in(patterns) if "code" in patterns.columns else None),
+        _sides_in(patterns) if "language" in patterns.columns else None,
     )
+
+
+def _sides_in(patterns: pl.DataFrame) -> Rows:
+    return sides_of(patterns["language"]).rank("dense").to_numpy().astype(np.int64)
 
 
 def _codes_in(patterns: pl.DataFrame) -> Codes:

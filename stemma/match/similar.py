@@ -1,4 +1,5 @@
-"""Copies of code that was given, indexed or not, among all that is: equal ones first, then the most alike.
+"""Copies of code that was given, indexed or not, among all that is: equal ones first, then the most alike; then what
+does the same in another language.
 
 How the code was read lives in `given`, what the index holds in `index`, how alike a pair is said to be in `pairs`.
 """
@@ -18,16 +19,20 @@ from stemma.embed.base import Embedder
 from stemma.embed.texts import pattern_texts
 from stemma.errors import StemmaError
 from stemma.git.paths import shown, unescape
+from stemma.match.calibration import calibration
 from stemma.match.candidates import sketch
 from stemma.match.evidence import SCHEMA, is_match
-from stemma.match.explain import explain_pair
+from stemma.match.explain import explain_meaning, explain_pair
 from stemma.match.given import Given
 from stemma.match.index import Index
-from stemma.match.kinds import group_of
+from stemma.match.kinds import group_of, sides_of
 from stemma.match.pairs import compare
 
 SHARING, NEAR = 60, 20
 """Patterns scored for each definition because they share runs of tokens with it, and because their vectors are near."""
+TOLD = 0.5
+"""Least probability of what is told to do the same in another language. Whoever asks will look; what nobody asked for
+has to reach the threshold of the rule."""
 
 TYPE_1, TYPE_2 = "type-1", "type-2"
 FOUND = pl.Schema(
@@ -72,7 +77,9 @@ def find_similar(
     type-1 is the same tokens, type-2 the same normal form; both are found whatever their size. type-3 and semantic
     reach `min_score` (None: the score at which the calibrated probability reaches its threshold); patterns too small
     to mean anything are not looked at. The definition itself, where it is indexed, is left out, and so is what stands
-    inside a copy of what is around it.
+    inside a copy of what is around it. Behind the copies of a definition come those of other languages, semantic all of
+    them, that do the same with a probability of `TOLD` or more, at most `limit` again; none without vectors, or under
+    weights of one's own.
 
     Args:
         embedder: None, or another than the index was made with: compared without vectors, and each row's note says so.
@@ -85,8 +92,11 @@ def find_similar(
     scored = scored.with_columns(
         definition=pl.Series(found.a), row=pl.Series(asked.rows[found.b]), is_equal=pl.Series(found.is_equal)
     )
-    scored = scored.filter(pl.col("is_equal") | is_match(scored, min_score))
-    return _told(index, given, scored, limit)
+    is_across = asked.is_across(found)
+    copies = scored.filter(~is_across & (pl.col("is_equal") | is_match(scored, min_score)))
+    alike = scored.filter(is_across & (pl.col("probability") >= TOLD))
+    rows = [_told(index, given, copies, limit, "score"), _told(index, given, alike, limit, "probability")]
+    return pl.concat(rows).sort("ordinal", maintain_order=True)
 
 
 class _Found:
@@ -102,6 +112,7 @@ class _Asked:
 
     def __init__(self, index: Index, given: Given, embedder: Embedder | None) -> None:
         self._index = index
+        self._rule = calibration().rule_for(index.about["embedder"])
         self._own = given.definitions.select("pattern_id").join(
             given.patterns, on="pattern_id", how="left", maintain_order="left"
         )
@@ -114,6 +125,11 @@ class _Asked:
         self.matrix = None
         if self._vectors is not None:
             self.matrix = np.concatenate([self._vectors, index.vectors_of(self._met)])
+
+    def is_across(self, found: _Found) -> pl.Series:
+        """Which pairs are of two languages."""
+        sides = sides_of(self.frame["language"])
+        return sides.gather(found.a) != sides.gather(found.b)
 
     def pairs(self) -> _Found:
         a, b, is_equal = list[int](), list[int](), list[bool]()
@@ -134,17 +150,36 @@ class _Asked:
         rows = self._index.sharing(sketch(pl.Series([pattern["structure"]])).values, is_wanted, SHARING)
         if self._vectors is not None:
             rows = np.union1d(rows, self._index.nearest(self._vectors[at], is_wanted, NEAR))
+            rows = np.union1d(rows, self._worded_alike(pattern))
         return -1 if equal is None else equal, rows
+
+    def _worded_alike(self, pattern: dict[str, Any]) -> Rows:
+        """Rows of other languages that have words enough in common to do the same."""
+        if self._rule is None:
+            return np.empty(0, np.int64)
+        least = self._rule.least_lexical(TOLD)
+        return self._index.worded(pattern["sub_tokens"], self._is_across(pattern["language"], pattern["kind"]), least)
 
     def _comparable(self, language: str, kind: str) -> NDArray[np.bool_]:
         """Rows of the language and group of kinds, those too small to mean anything left out."""
-        arrays, about = self._index.arrays, self._index.about
-        own = group_of(kind)
-        is_kind = np.array([group_of(name) == own for name in about["kinds"]], np.bool_)
-        is_language = np.array([name == language for name in about["languages"]], np.bool_)
-        if not len(self._index):
-            return np.empty(0, np.bool_)
-        return is_language[arrays["language"]] & is_kind[arrays["kind"]] & ~arrays["is_trivial"]
+        return self._of_kind(kind) & self._of_language(
+            pl.Series(self._index.about["languages"], dtype=pl.String) == language
+        )
+
+    def _is_across(self, language: str, kind: str) -> NDArray[np.bool_]:
+        """The same of other languages."""
+        sides = sides_of(pl.Series([language, *self._index.about["languages"]], dtype=pl.String))
+        return self._of_kind(kind) & self._of_language(sides[1:] != sides[0])
+
+    def _of_kind(self, kind: str) -> NDArray[np.bool_]:
+        own, arrays = group_of(kind), self._index.arrays
+        is_kind = np.array([group_of(name) == own for name in self._index.about["kinds"]], np.bool_)
+        is_of: NDArray[np.bool_] = is_kind[arrays["kind"]] & ~arrays["is_trivial"]
+        return is_of
+
+    def _of_language(self, is_language: pl.Series) -> NDArray[np.bool_]:
+        is_of: NDArray[np.bool_] = is_language.to_numpy()[self._index.arrays["language"]]
+        return is_of
 
 
 _COLUMNS = ["pattern_id", "language", "kind", "n_tokens", "shingles", "sub_tokens", "structure", "code"]
@@ -184,13 +219,13 @@ def _vectors(index: Index, own: pl.DataFrame, embedder: Embedder | None) -> NDAr
         return None
 
 
-def _told(index: Index, given: Given, scored: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """The answer: a row for each definition and pattern, with the pattern's places."""
+def _told(index: Index, given: Given, scored: pl.DataFrame, limit: int, likest: str) -> pl.DataFrame:
+    """The answer: a row for each definition and pattern with the pattern's places, by `likest`, a column."""
     code = given.patterns.select("pattern_id", "language", "code")
     own = given.definitions.join(code, on="pattern_id", how="left", maintain_order="left").to_dicts()
     at_ordinal = {definition["ordinal"]: at for at, definition in enumerate(own)}
-    likest = pl.col("score").fill_null(0)
-    scored = scored.sort("definition", "is_equal", likest, descending=[False, True, True], maintain_order=True)
+    order = pl.col("definition"), pl.col("is_equal"), pl.col(likest).fill_null(0)
+    scored = scored.sort(*order, descending=[False, True, True], maintain_order=True)
     rows = list[dict[str, Any]]()
     covered = dict[int, list[_Place]]()  # places already told of a definition and of those around it
     n_rows = dict.fromkeys(range(len(own)), 0)
@@ -216,6 +251,7 @@ def _row(index: Index, definition: _Place, hit: dict[str, Any], places: list[_Pl
     if hit["is_equal"]:
         clone_type = TYPE_1 if places[0]["is_equal"] else TYPE_2
     row = hit["row"]
+    language = index.about["languages"][index.arrays["language"][row]]
     return {
         **{name: hit[name] for name in SCHEMA},
         "definition": definition["qualified_name"],
@@ -223,11 +259,17 @@ def _row(index: Index, definition: _Place, hit: dict[str, Any], places: list[_Pl
         "ordinal": definition["ordinal"],
         "clone_type": clone_type,
         "pattern_id": index.pattern_id(row),
-        "language": index.about["languages"][index.arrays["language"][row]],
+        "language": language,
         "kind": index.about["kinds"][index.arrays["kind"][row]],
-        "why": explain_pair(definition["code"], index.codes[row], definition["language"]).text,
+        "why": _why(definition["code"], definition["language"], index.codes[row], language),
         "places": places,
     }
+
+
+def _why(code: str, language: str, other_code: str, other: str) -> str:
+    if language == other:
+        return explain_pair(code, other_code, language).text
+    return explain_meaning(code, language, other_code, other)
 
 
 def _places(index: Index, row: int, definition: _Place, path: Path | None) -> list[_Place]:

@@ -120,6 +120,7 @@ def test_similar_asks_postgres_where_there_is_no_index_and_says_so(
     assert "Asked Postgres instead, without vectors. Run: stemma run" in first.sentence
     assert "type-2" in first.out
     assert "project/a.py:2 parse_header" in first.out
+    assert "What does the same in other languages is unknown: it takes vectors." in " ".join(first.out.split())
     publish_index(database, None, settings)
     differs = ask(stemma, RENAMED, "--explain").out.splitlines()
     assert {"- def read_field(row, separator):", "+ def parse_header(line, separator):"} <= set(differs)

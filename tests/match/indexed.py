@@ -20,6 +20,28 @@ def parse_header(line, separator):
     values = [part.strip() for part in value.split(",") if part.strip()]
     return name.strip().lower(), values
 """
+HEADER_TS = """
+export function parseHeader(line: string, separator: string): Map<string, string> {
+  const values = new Map<string, string>();
+  if (line.indexOf(separator) < 0) throw new Error("no separator in header line");
+  for (const part of line.split(separator)) {
+    const [name, value] = part.trim().split("=");
+    values.set(name.toLowerCase(), value);
+  }
+  return values;
+}
+"""
+HEADER_JS = """
+function parseHeader(line, separator) {
+  var values = new Map();
+  if (line.indexOf(separator) < 0) throw new Error("no separator in header line");
+  line.split(separator).forEach(function (part) {
+    var pieces = part.trim().split("=");
+    values.set(pieces[0].toLowerCase(), pieces[1]);
+  });
+  return values;
+}
+"""
 
 
 def ingest(database: Database, settings: Settings, path: Path, name: str = "project") -> None:

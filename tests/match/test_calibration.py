@@ -79,3 +79,11 @@ def test_what_is_unknown_has_no_probability() -> None:
     rule = read_calibration(changed(semantic=RULE)).semantic
     assert rule is not None
     assert np.isnan(semantic_probability(rule, nan, np.array([1.0], np.float32))).all()
+
+
+def test_the_least_share_of_words_reaches_the_probability_with_equal_vectors() -> None:
+    rule = read_calibration(changed(semantic=RULE)).semantic
+    assert rule is not None
+    least = rule.least_lexical(0.9)
+    one = np.array([1.0], np.float32)
+    assert semantic_probability(rule, one, np.array([least], np.float32))[0] == pytest.approx(0.9, abs=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from stemma.extract.checkout import read_checkout
 from stemma.git.worktree import LINES, read_worktree
 from stemma.match.clones import Clones, Wanted, find_clones
 from tests.match import indexed
+from tests.match.indexed import HEADER_JS, HEADER_TS
 
 PARSE = indexed.PARSE.removeprefix("\n")  # 6 lines
 RENAMED = PARSE.replace("parse_header", "read_field").replace("line", "row")
@@ -156,6 +158,17 @@ def test_code_that_only_means_the_same_is_found_where_it_is_asked_for(find: Find
     wanted = Wanted(types=frozenset({"type-3", "semantic"}), threshold=0.3, weights={"semantic": 1.0})
     assert told(find(files, wanted)) == []
     assert told(find(files, wanted, embedder=StaticEmbedder())) == [("semantic", ["a.py", "b.py"])]
+
+
+def test_a_twin_in_another_language_is_found_where_meaning_is_asked_for(find: Find) -> None:
+    files: dict[str, str | bytes] = {"header.ts": HEADER_TS, "header.js": HEADER_JS, "other.py": AVERAGE}
+    wanted = Wanted(types=frozenset({"type-1", "type-2", "type-3", "semantic"}), min_tokens=20)
+    assert told(find(files, wanted)) == []
+    found = find(files, wanted, embedder=StaticEmbedder())
+    assert told(found) == [("semantic", ["header.js", "header.ts"])]
+    assert found.classes["language"].to_list() == ["javascript, typescript"]
+    other = replace(wanted, types=frozenset({"type-3"}))
+    assert told(find(files, other, embedder=StaticEmbedder())) == []
 
 
 def test_an_empty_checkout_has_no_clones(find: Find, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemma.match.alignment import align
-from stemma.match.explain import CHANGED, ONLY_A, ONLY_B, SAME, Line, Part, Substitution, explain_pair
+from stemma.match.explain import CHANGED, ONLY_A, ONLY_B, SAME, Line, Part, Substitution, explain_meaning, explain_pair
 from stemma.match.tokens import read
 
 LOAD = '''def load(path, mode="r"):
@@ -48,6 +48,15 @@ def test_a_pair_is_explained_in_one_line() -> None:
     assert explain_pair(LOAD, FETCH, "python").text == (
         "5 of 7 lines alike; renamed: path->name (2), load->fetch (1); calls only in A: split(), close(); "
         "calls only in B: parse(); literals differ: 1"
+    )
+
+
+def test_of_two_languages_is_said_what_both_hold() -> None:
+    python = "def read_line(source):\n    found = source.next_line()\n    check(found)\n    return found.strip()\n"
+    java = "String readLine(Source source) {\n  String found = source.nextLine();\n  return found.trim();\n}\n"
+    assert explain_meaning(python, "python", java, "java") == (
+        "5 of 9 words in common; calls in both: next_line(); words: source, found, read and 2 more; "
+        "calls only in A: check(), strip(); calls only in B: trim()"
     )
 
 

@@ -60,6 +60,21 @@ def test_patterns_that_share_runs_of_tokens_are_found_and_trivial_ones_are_not(
     assert found.tolist() == [0, 2]
 
 
+def test_patterns_of_the_same_words_are_found_up_to_a_share(
+    database: Database, settings: Settings, three: None
+) -> None:
+    index = read_index(database, None)
+    words = [{index.vocabulary[code] for code in index.part("words", row)} for row in range(len(index))]
+    everybody = np.ones(len(index), np.bool_)
+    for asked in [*words, {"separator", "line", "unheard"}, {"unheard"}, set()]:
+        for least in (0.01, 0.3, 0.5, 1.0):
+            expected = [
+                row for row, own in enumerate(words) if asked & own and len(asked & own) >= least * len(asked | own)
+            ]
+            assert index.worded(sorted(asked), everybody, least).tolist() == expected
+    assert index.worded(sorted(words[0]), ~everybody, 0.01).tolist() == []
+
+
 def test_nothing_is_written_while_nothing_changes(database: Database, settings: Settings, three: None) -> None:
     assert publish_index(database, None, settings)["index_bytes"] > 0
     before = path_of(settings).stat()

@@ -156,17 +156,29 @@ def test_weights_of_ones_own_need_a_threshold_and_have_no_probability() -> None:
     assert find_matches(patterns, weights={"fingerprint": 1.0}, threshold=9 / 11 + 0.001).is_empty()
 
 
-def test_what_only_means_the_same_matches_by_the_rule_of_its_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_the_same_in_another_language_matches_by_the_rule_of_its_embedder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """At cosine 0.9 and all words in common the probability is 1 / (1 + exp(-20 * .9 + 18 - 2)) = .88."""
     rule = SemanticRule("small-2", a=-20.0, b=18.0, c=-2.0, threshold=0.8)
     learned = calibration()
     changed = type(learned)(**{**vars(learned), "semantic": rule})
     monkeypatch.setattr(evidence, "calibration", lambda: changed)
-    patterns = frame(range(10), range(20, 30))
+    one_language = frame(range(10), range(20, 30))
+    patterns = one_language.with_columns(language=pl.Series(["python", "java"]))
     matrix = np.array([[1, 0], [0.9, 0.19**0.5]], np.float32)
     near = (rows(0), rows(1))
     row = find_matches(patterns, matrix=matrix, near=near, embedder="small-2").row(0, named=True)
     assert (row["clone_type"], row["structural"]) == ("semantic", 0)
     assert row["probability"] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-4)
+    assert row["score"] == pytest.approx((20 * 0.9 + 2) / 22, abs=1e-4)
     assert find_matches(patterns, matrix=matrix, near=near, embedder="other").is_empty()
-    assert rule.least_cosine == pytest.approx((18 - 2 - np.log(1 / 0.8 - 1)) / 20)
+    assert find_matches(one_language, matrix=matrix, near=near, embedder="small-2").is_empty()
+
+
+def test_of_two_languages_no_structure_makes_a_match() -> None:
+    alike = frame(range(60), range(60))
+    patterns = alike.with_columns(language=pl.Series(["java", "csharp"]))
+    for threshold in (None, 0.1):
+        assert len(find_matches(alike, near=(rows(0), rows(1)), threshold=threshold)) == 1
+        assert find_matches(patterns, near=(rows(0), rows(1)), threshold=threshold).is_empty()

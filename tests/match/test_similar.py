@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,14 +15,16 @@ from stemma.config import Settings
 from stemma.embed.patterns import embed_patterns
 from stemma.embed.static import StaticEmbedder
 from stemma.errors import ConfigError, NotFoundError, SourceError
+from stemma.match import evidence, similar
+from stemma.match.calibration import calibration
 from stemma.match.evidence import NOTE_NO_VECTORS
 from stemma.match.given import read_given
 from stemma.match.index import Index, open_index
 from stemma.match.publish import publish_index
-from stemma.match.similar import find_similar
+from stemma.match.similar import TOLD, find_similar
 from stemma.store.postgres import Database
 from stemma.store.vectors import open_vectors
-from tests.match.indexed import PARSE, ingest
+from tests.match.indexed import HEADER_JS, HEADER_TS, PARSE, ingest
 from tests.repositories import GitRepository
 
 RENAMED = PARSE.replace("parse_header", "read_field").replace("line", "row").replace("values", "items")
@@ -73,6 +76,7 @@ def repository(make_repository: Callable[[str], GitRepository]) -> GitRepository
             "maths.py": OTHER + "\n\nclass Named:\n    " + TINY.replace("\n    ", "\n        "),
             "sum.go": GO,
             "sum.js": SUM,
+            "web/header.js": HEADER_JS,
         }
     )
     return repository
@@ -106,6 +110,10 @@ def found(rows: pl.DataFrame) -> list[tuple[str, str]]:
     return list(zip(rows["clone_type"], places, strict=True))
 
 
+def copies(rows: pl.DataFrame) -> list[tuple[str, str]]:
+    return found(rows.filter(pl.col("clone_type") != "semantic"))
+
+
 def test_equal_renamed_and_edited_copies_are_told_apart_in_this_order(ask: Callable[..., pl.DataFrame]) -> None:
     rows = ask(COMMENTED)
     # The renamed one is the same pattern: it stands in the same row, behind the equal one.
@@ -137,11 +145,40 @@ def test_what_is_too_small_to_mean_anything_is_found_only_where_it_is_equal(ask:
     assert found(ask(TINY)) == [("type-1", "maths.py")]
 
 
-def test_only_the_language_of_the_code_is_looked_through(ask: Callable[..., pl.DataFrame]) -> None:
-    assert found(ask(GO, "given.go")) == [("type-1", "sum.go")]
-    assert found(ask(GO.replace("1000", "7"), "given.go")) == [("type-2", "sum.go")]
-    assert found(ask(SUM, "given.js")) == [("type-1", "sum.js")]
-    assert found(ask(SUM, "given.ts")) == []  # the same text in another language
+def test_copies_are_of_the_language_of_the_code(ask: Callable[..., pl.DataFrame]) -> None:
+    assert copies(ask(GO, "given.go")) == [("type-1", "sum.go")]
+    assert copies(ask(GO.replace("1000", "7"), "given.go")) == [("type-2", "sum.go")]
+    assert copies(ask(SUM, "given.js")) == [("type-1", "sum.js")]
+    assert found(ask(SUM, "given.ts"))[0] == ("semantic", "sum.js")  # the same text is no copy in another language
+
+
+def test_what_does_the_same_in_another_language_comes_behind_the_copies(ask: Callable[..., pl.DataFrame]) -> None:
+    rows = ask(HEADER_TS, "given.ts")
+    assert found(rows) == [("semantic", "web/header.js")]
+    row = rows.row(0, named=True)
+    assert row["language"] == "javascript"
+    assert row["probability"] >= TOLD
+    assert row["why"].startswith("16 of 21 words in common; calls in both: indexOf(), Error(), split() and 3 more")
+    behind = ask(SUM, "given.js")
+    assert found(behind) == [("type-1", "sum.js"), ("semantic", "sum.go")]
+    assert found(ask(SUM, "given.js", limit=1)) == found(behind)  # of either kind so many
+    both = ask(SUM + HEADER_TS, "given.ts", limit=1)
+    assert both["definition"].to_list() == ["sumOfPositives", "parseHeader"]
+
+
+def test_of_other_languages_nothing_is_said_without_vectors_or_a_measured_rule(
+    index: Index, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "given.ts").write_text(HEADER_TS)
+    given = read_given(f"{tmp_path}/given.ts", settings)
+    assert find_similar(index, given, StaticEmbedder()).height == 1
+    assert find_similar(index, given, None).is_empty()
+    weights = {"structural": 1.0}
+    assert find_similar(index, given, StaticEmbedder(), min_score=0.1, weights=weights).is_empty()
+    without = replace(calibration(), semantic=None)
+    for module in (similar, evidence):
+        monkeypatch.setattr(module, "calibration", lambda: without)
+    assert find_similar(index, given, StaticEmbedder()).is_empty()
 
 
 def test_a_definition_is_no_copy_of_itself(index: Index, settings: Settings, repository: GitRepository) -> None:
