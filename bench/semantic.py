@@ -111,7 +111,8 @@ def fitted(pairs: pl.DataFrame) -> Floats:
 
 
 def probability(theta: Floats, pairs: pl.DataFrame) -> Floats:
-    return 1 / (1 + np.exp(-(pairs.select("cosine", "lexical").to_numpy() @ theta[:-1] + theta[-1])))
+    found: Floats = 1 / (1 + np.exp(-(pairs.select("cosine", "lexical").to_numpy() @ theta[:-1] + theta[-1])))
+    return found
 
 
 def held_out(pairs: pl.DataFrame) -> Floats:

@@ -8,6 +8,7 @@ and the packages' functions. What is learned from both is said in `semantic`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from bench.clones.functions import extracted, runs_only
 from bench.clones.reading import real_patterns
-from bench.clones.sets import files_at, repository
+from bench.clones.sets import files_at, kept, repository
 from bench.retrieval_sets import EXAMPLES, REPOSITORIES, humaneval
+from stemma.languages import EXTRACTOR_VERSION
 from stemma.match.kinds import RUNS, group_of, sides_of
 from stemma.match.scores import jaccard, sets_of
 
@@ -37,8 +39,14 @@ Solutions = tuple[str, str, dict[str, bytes], Callable[[str], str]]
 
 def natural(folder: Path) -> pl.DataFrame:
     """Functions of the packages of `bench.clones.released` and of those the embedder was not trained on."""
+    held = folder / "heldout.parquet"
+    key = f"{EXTRACTOR_VERSION} {hashlib.sha256(held.read_bytes()).hexdigest()} {real_patterns(folder).height}"
+    return kept(folder, "languages", key, lambda: _natural(folder, pl.read_parquet(held)))
+
+
+def _natural(folder: Path, held: pl.DataFrame) -> pl.DataFrame:
     parts = [real_patterns(folder).select(COLUMNS)]
-    for (language,), rows in pl.read_parquet(folder / "heldout.parquet").partition_by("language", as_dict=True).items():
+    for (language,), rows in held.partition_by("language", as_dict=True).items():
         texts = {f"{at:06d}": code.encode("utf-8", "replace") for at, code in enumerate(rows["code"])}
         packages = pl.DataFrame({"blob_oid": list(texts), "package": rows["package"]})
         parts.append(_functions(texts, str(language)).join(packages, on="blob_oid").select(COLUMNS))
@@ -71,8 +79,8 @@ def _solutions(folder: Path) -> Iterator[Solutions]:
     for track, pattern in EXAMPLES.items():
         name = f"exercism/{track}"
         texts = files_at(repository(folder, name, REPOSITORIES[name]), REPOSITORIES[name], "", "exercises/practice")
-        kept = {path: text for path, text in texts.items() if re.search(pattern, path) and not path.endswith(".h")}
-        yield "exercism", track, kept, lambda path: path.split("/")[2]
+        examples = {path: text for path, text in texts.items() if re.search(pattern, path) and path[-2:] != ".h"}
+        yield "exercism", track, examples, lambda path: path.split("/")[2]
     for language, codes in humaneval(folder)[2].items():
         yield "HumanEval-X", language, {f"{at:03d}": code.encode() for at, code in enumerate(codes)}, str
 

@@ -2,7 +2,7 @@
 
 What is learned from, and what the probability is a probability of, is said in `examples`; here are the regression,
 Platt's second fit, the choice of the threshold and the figures by cross-validation over packages. The rule for renamed
-copies is learned in `fit_renamed`. What the file's fields mean is said in `stemma.match.calibration`.
+copies is learned in `fit_renamed`, that of meaning in `bench.semantic`. What the file's fields mean is said in `stemma.match.calibration`.
 """
 
 from __future__ import annotations
@@ -124,8 +124,13 @@ def _calibration_error(data: Examples, probability: Floats, some: NDArray[np.boo
     return float(np.abs(sums).sum() / weight.sum())
 
 
-def calibration(data: Examples, renamed: tuple[dict[str, Any], dict[str, Any]], command: str) -> dict[str, Any]:
-    """All of the file; `renamed` is that rule with its figures."""
+def calibration(
+    data: Examples,
+    renamed: tuple[dict[str, Any], dict[str, Any]],
+    semantic: tuple[dict[str, Any], dict[str, Any]],
+    command: str,
+) -> dict[str, Any]:
+    """All of the file; `renamed` and `semantic` are those rules with their figures."""
     held_out = cross_validated(data)
     threshold = threshold_of(data, held_out)
     fitted = fit(data)
@@ -142,21 +147,28 @@ def calibration(data: Examples, renamed: tuple[dict[str, Any], dict[str, Any]], 
         "threshold": threshold,
         "type_3_structural": round(float(np.quantile(data.features[is_strong, 0], 0.005)), 2),
         "renamed": renamed[0],
-        "semantic": None,
+        "semantic": semantic[0],
         "provenance": {
             "sets": data.sets,
             "commits": data.commits,
             "n_pairs": len(data.weight),
             "date": dt.date.today().isoformat(),
             "command": command,
-            "figures": {"prior": data.prior, **figures(data, held_out, threshold), "renamed": renamed[1]},
+            "figures": {
+                "prior": data.prior,
+                **figures(data, held_out, threshold),
+                "renamed": renamed[1],
+                "semantic": semantic[1],
+            },
         },
     }
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    found = calibration(examples(folder), renamed_rule(folder), "python -m bench.clones.fit FOLDER")
+    stored = json.loads(OUT.read_text())  # the rule of meaning is learned by `bench.semantic`
+    semantic = stored["semantic"], stored["provenance"]["figures"]["semantic"]
+    found = calibration(examples(folder), renamed_rule(folder), semantic, "python -m bench.clones.fit FOLDER")
     OUT.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
