@@ -2,7 +2,8 @@
 
 What is learned from, and what the probability is a probability of, is said in `examples`; here are the regression,
 Platt's second fit, the choice of the threshold and the figures by cross-validation over packages. The rule for renamed
-copies is learned in `fit_renamed`, that of meaning in `bench.semantic`. What the file's fields mean is said in `stemma.match.calibration`.
+copies is learned in `fit_renamed`, that of meaning in `bench.semantic`. What the file's fields mean is said in
+`stemma.match.calibration`.
 """
 
 from __future__ import annotations
