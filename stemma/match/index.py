@@ -139,6 +139,8 @@ class Index:
 
     def worded(self, words: list[str], is_wanted: NDArray[np.bool_], least: float) -> NDArray[np.int64]:
         """The wanted rows whose words have the Jaccard similarity `least` with these, in order."""
+        if not is_wanted.any():
+            return np.empty(0, np.int64)
         ends, values = self.arrays["words_ends"], self.arrays["words"]
         is_asked = np.zeros(len(self.vocabulary.ends), np.bool_)
         is_asked[self.vocabulary.numbers_of(words)] = True
