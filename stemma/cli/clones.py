@@ -41,7 +41,9 @@ def clones(
     ] = None,
     min_tokens: Annotated[int, typer.Option(min=0, help="Leave out definitions of fewer tokens.")] = 50,
     types: Types = "1,2,3",
-    semantic: Annotated[bool, typer.Option("--semantic", help="Functions of two languages that do the same, too.")] = False,
+    semantic: Annotated[
+        bool, typer.Option("--semantic", help="Functions of two languages that do the same, too.")
+    ] = False,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least score of Type-3, 0 to 1; by default the calibrated one.")
     ] = None,
