@@ -1,4 +1,5 @@
-"""Assets of what is a copy of what: pairs, families of them, and which was copied from which."""
+"""Assets of what is a copy of what: pairs, families of them, the index of `stemma similar`, and which was copied from
+which."""
 
 from collections.abc import Iterator
 
@@ -48,9 +49,6 @@ def matches(
         if isinstance(usable, NoVectors):
             counts.update(update_matches(database, None, settings))
             degraded(context, database, counts, f"Matched by structure and words alone: {usable.reason}")
-        with going_on_without(context, database, counts, "stemma similar answers from what was indexed before"):
-            usable = None if isinstance(usable, NoVectors) else usable
-            counts.update(publish_index(database, usable, settings))
     return materialised(database, tables.matches, counts)
 
 
@@ -64,6 +62,37 @@ def family_groups(context: AssetExecutionContext, database: ResourceParam[Databa
     with measured(context, database, "families", written=("n_written", "n_deleted", "n_moved")) as counts:
         counts.update(update_families(database))
     yield from (materialised(database, table, counts) for table in (tables.families, tables.family_members))
+
+
+@multi_asset(
+    name="similar_index",
+    specs=[
+        AssetSpec(
+            key="similar_index",
+            description="One file of every live pattern and its places, which `stemma similar` asks.",
+            group_name=GROUP,
+            owners=[OWNER],
+            kinds={"file"},
+            deps=["matches"],
+            automation_condition=WHEN_UPSTREAM_IS_SOUND,
+        )
+    ],
+    # A file of all that there is, written anew for one new pattern: nothing but `stemma similar` waits for it.
+    op_tags={"dagster/priority": "-1"},
+)
+def similar_index(
+    context: AssetExecutionContext,
+    database: ResourceParam[Database],
+    settings: ResourceParam[Settings],
+    vectors: ResourceParam[Vectors | NoVectors],
+) -> MaterializeResult:
+    with (
+        measured(context, database, "index") as counts,
+        going_on_without(context, database, counts, "stemma similar answers from what was indexed before"),
+    ):
+        usable = complete_vectors(database, vectors)
+        counts.update(publish_index(database, None if isinstance(usable, NoVectors) else usable, settings))
+    return MaterializeResult(asset_key="similar_index", metadata=counts)
 
 
 @multi_asset(

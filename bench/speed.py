@@ -2,9 +2,10 @@
 
 Each folder holds unpacked released packages, side by side; which they were is written beside the figures. Of each the
 files of languages that Stemma reads become a git repository, which `stemma run` reads from an empty data folder, as a
-user would; then again after ten files changed. On the first folder, with `--curve`, the same at 1/8, 1/4 and 1/2 of
-its files. jscpd 5 (npm packages `jscpd@5` and `jscpd-linux-x64-gnu@5`, with `--jscpd` the path of its program) and a
-bare tree-sitter parse read the same clone in the same run. Results: `bench/results/speed.json` and `.md`.
+user would; then again after ten files changed. With `--until families` its runs end there: what comes after, the votes
+above all, takes ten times as long. On the first folder, with `--curve`, the same at 1/8, 1/4 and 1/2 of its files.
+jscpd 5 (npm packages `jscpd@5` and `jscpd-linux-x64-gnu@5`, with `--jscpd` the path of its program) and a bare
+tree-sitter parse read the same clone in the same run. Results: `bench/results/speed.json` and `.md`.
 
 CPU seconds are compared, for they repeat on a busy machine where wall time does not. What a command costs is measured
 in `watch`; how the trees are made is said in `trees`.
@@ -34,8 +35,8 @@ from stemma.store import embedded
 
 DETECTION = ("matches", "families")
 """Phases that find Type-3 copies and group them; Type-1 and Type-2 are equal ids, found by extraction itself."""
-AFTER_FAMILIES = ("votes", "verdicts", "dbt", "marts")
-"""Phases that a run goes on with once families are fresh."""
+AFTER_FAMILIES = ("votes", "verdicts", "index", "dbt", "marts", "charts")
+"""Phases that a whole run goes on with once families are fresh."""
 WHOLE = ("extraction", "occurrences", "patterns", "embeddings", *DETECTION)
 CURVE = (0.125, 0.25, 0.5)
 CHANGED_FILES = 10
@@ -57,6 +58,10 @@ class Run:
     def until_families_s(self) -> float:
         """Wall seconds from the call, start of the command included, to fresh families."""
         return self.cost.wall_s - sum(self.phases.get(phase, 0.0) for phase in AFTER_FAMILIES)
+
+    @property
+    def all_cpu_s(self) -> float:
+        return self.cost.cpu_s + self.cost.server_cpu_s
 
 
 @dataclass
@@ -90,6 +95,7 @@ class Result:
             "detection_cpu_s": detection,
             "detection_to_jscpd": detection / jscpd if jscpd else None,
             "increment_to_first": self.increment.cost.wall_s / self.first.cost.wall_s if self.increment else None,
+            "increment_cpu_to_first": self.increment.all_cpu_s / self.first.all_cpu_s if self.increment else None,
             "increment_until_families_to_first": (
                 self.increment.until_families_s / self.first.cost.wall_s if self.increment else None
             ),
@@ -132,11 +138,16 @@ def _postmaster(data_dir: Path) -> int | None:
         return None
 
 
-def measure(tree: Tree, name: str, *, jscpd: Path | None, with_increment: bool) -> Result:
+def measure(tree: Tree, name: str, options: list[str], *, jscpd: Path | None, with_increment: bool) -> Result:
     with open_folder("stemma-speed-") as folder:
         data_dir, clone = folder / "data", as_clone(tree, folder / "clone")
         result = Result(
-            name, len(tree.paths), tree.n_bytes / 1e6, tree.languages, packages(tree), _first(data_dir, clone, name)
+            name,
+            len(tree.paths),
+            tree.n_bytes / 1e6,
+            tree.languages,
+            packages(tree),
+            _first(data_dir, clone, name, options),
         )
         result.parse_cpu_s = _parse(clone, tree)
         if jscpd is not None:
@@ -145,15 +156,15 @@ def measure(tree: Tree, name: str, *, jscpd: Path | None, with_increment: bool) 
                 "normalised": _jscpd(jscpd, clone, folder / "normalised", NORMALISED),
             }
         if with_increment:
-            result.again = stemma(data_dir, "run")
+            result.again = stemma(data_dir, "run", *options)
             result.changed_files = len(change(clone, tree.paths, CHANGED_FILES))
-            result.increment = stemma(data_dir, "run")
+            result.increment = stemma(data_dir, "run", *options)
     return result
 
 
-def _first(data_dir: Path, clone: Path, name: str) -> Run:
+def _first(data_dir: Path, clone: Path, name: str, options: list[str]) -> Run:
     stemma(data_dir, "repo", "add", str(clone), "--name", name)
-    return stemma(data_dir, "run")
+    return stemma(data_dir, "run", *options)
 
 
 def _parse(clone: Path, tree: Tree) -> float:
@@ -184,6 +195,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--jscpd", type=Path, help="program of jscpd 5")
     parser.add_argument("--curve", action="store_true", help="also measure shares of the first folder")
+    parser.add_argument("--until", choices=["families"], help="where runs end, to leave out the votes")
     parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
     given = parser.parse_args()
     machine = {
@@ -192,13 +204,15 @@ def main() -> None:
         "load": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
     }
+    options = ["--until", given.until] if given.until else []
     results: list[Result] = []
     curve: list[Result] = []
     for number, folder in enumerate(given.folders):
         tree = read_tree(folder)
         if given.curve and number == 0:
-            curve = [measure(tree.sample(share), f"{share:g}", jscpd=None, with_increment=False) for share in CURVE]
-        results.append(measure(tree, folder.name, jscpd=given.jscpd, with_increment=True))
+            shares = ((tree.sample(share), f"{share:g}") for share in CURVE)
+            curve = [measure(*share, options, jscpd=None, with_increment=False) for share in shares]
+        results.append(measure(tree, folder.name, options, jscpd=given.jscpd, with_increment=True))
         _write(given.out, machine, results, [*curve, results[0]] if curve else [])
 
 
@@ -207,7 +221,7 @@ def _write(out: Path, machine: dict[str, Any], results: list[Result], curve: lis
     costs = {
         "megabytes": [round(result.megabytes, 2) for result in curve],
         "wall_s": [result.first.cost.wall_s for result in curve],
-        "cpu_s": [result.first.cost.cpu_s + result.first.cost.server_cpu_s for result in curve],
+        "cpu_s": [result.first.all_cpu_s for result in curve],
         "phases_cpu": [result.first.phases_cpu for result in curve],
     }
     found: dict[str, Any] = {
@@ -264,6 +278,8 @@ def _figures(result: Result) -> dict[str, float | None]:
         "nothing new, seconds": result.again.cost.wall_s if result.again else None,
         "ten files changed, seconds": increment.cost.wall_s if increment else None,
         "ten files changed, seconds until families": increment.until_families_s if increment else None,
+        "ten files changed, CPU seconds": increment.cost.cpu_s if increment else None,
+        "ten files changed, CPU seconds of Postgres": increment.cost.server_cpu_s if increment else None,
         "bare parse, CPU seconds": result.parse_cpu_s,
     }
     for name, said in result.jscpd.items():

@@ -15,10 +15,7 @@ from typing import Any
 
 from stemma.languages import grammar_of, language_of
 
-ADDED = {
-    "python": "\n\ndef added_by_the_benchmark_{n}(values, limit):\n"
-    "    kept = [value * {n} for value in values if value and value < limit]\n    return sum(kept) + len(kept)\n",
-}
+OPERATORS = "+-*/%"
 IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "core.autocrlf=false")
 
 
@@ -66,9 +63,15 @@ def change(clone: Path, paths: Sequence[str], n_files: int) -> list[str]:
     chosen = candidates[:: max(1, len(candidates) // n_files)][:n_files]
     for number, path in enumerate(chosen, 2):
         with (clone / path).open("a") as file:
-            file.write(ADDED["python"].format(n=number))
+            file.write(_added(number))
     git("-C", str(clone), *IDENTITY, "commit", "--quiet", "--all", "--message", "A few files")
     return chosen
+
+
+def _added(number: int) -> str:
+    """A function that is like none of another number when names and literals are gone: a new pattern to match."""
+    steps = (f"    total = total {OPERATORS[step * number % 5]} values[{step}]\n" for step in range(5 + number))
+    return f"\n\ndef added_by_the_benchmark_{number}(values, total):\n{''.join(steps)}    return total\n"
 
 
 def git(*arguments: str, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """Runs one job in this process and tells its reader how it went: `python -m orchestration.execute '<request>'`.
 
-`stemma run` starts it. The request is JSON, `{"job", "partitions"}`; the answer is the last line written to the
-progress descriptor, `{"result": {...}}`. How progress is drawn lives in `stemma.cli`.
+`stemma run` starts it. The request is JSON, `{"job", "partitions", "until"}`; the answer is the last line written to
+the progress descriptor, `{"result": {...}}`. How progress is drawn lives in `stemma.cli`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 import sys
 from typing import Any
 
-from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from dagster import AssetKey, AssetSelection, DagsterEvent, DagsterInstance, ExecuteInProcessResult
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.partitions import REPOSITORIES
 from orchestration.definitions import defs
+from orchestration.jobs import EVENTS, MAIN
 from orchestration.schedules import partition_range
 from orchestration.tidy import end_killed_runs
 from sensors.ended_runs import cause_of, record_gates
@@ -38,7 +39,8 @@ def main() -> None:
         result = defs.resolve_job_def(request["job"]).execute_in_process(
             instance=instance,
             tags=_tags(instance, request),
-            partition_key=request["partitions"][0] if request["job"] == "ingest_events" else None,
+            asset_selection=_selected(request["until"]) if request["job"] == MAIN and request["until"] else None,
+            partition_key=request["partitions"][0] if request["job"] == EVENTS else None,
             raise_on_error=False,
         )
         progress.tell_reader({"result": _answer(instance, result)})
@@ -54,8 +56,14 @@ def sync_partitions(instance: DagsterInstance) -> None:
     instance.add_dynamic_partitions(name, registered)
 
 
+def _selected(assets: list[str]) -> list[AssetKey]:
+    """Some assets, what they are made from, and what is made together with these."""
+    chosen = AssetSelection.assets(*assets).upstream().required_multi_asset_neighbors()
+    return sorted(chosen.resolve(defs.resolve_asset_graph()))
+
+
 def _tags(instance: DagsterInstance, request: dict[str, Any]) -> dict[str, str]:
-    if request["job"] == "ingest_events":
+    if request["job"] == EVENTS:
         return {}
     wanted = set(request["partitions"])
     return partition_range([key for key in instance.get_dynamic_partitions(str(REPOSITORIES.name)) if key in wanted])

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,12 +32,25 @@ MAIN_JOB = "stemma"
 FULL_BYTES = 16 << 20  # with less than one segment of write-ahead log, Postgres stops
 
 
+class Until(StrEnum):
+    """Assets that a run may stop at: copies, the index of `stemma similar`, the lineage, all but dbt and the marts."""
+
+    FAMILIES = "families"
+    INDEX = "similar_index"
+    LINEAGE = "lineage_events"
+    VERDICTS = "verdicts"
+
+
 def run(
     repo: Annotated[list[str] | None, typer.Option(help="Only this repository; may be given more than once.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Forget what was derived and do all of it again.")] = False,
     re_embed: Annotated[
         bool, typer.Option("--re-embed", help="Forget the embedder's vectors; embed and match everything again.")
     ] = False,
+    until: Annotated[
+        list[Until] | None,
+        typer.Option("--until", help="Stop at this asset, or these: only they and what they are made from are run."),
+    ] = None,
     as_json: show.Json = False,
 ) -> None:
     """Bring everything up to date: history, code, copies, verdicts, lineage, marts. Does only what is new."""
@@ -55,7 +69,7 @@ def run(
             _raise_for_unreadable(database, repositories)
             return
         names = [repository.name for repository in repositories]
-        degraded = _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo)
+        degraded = _run_jobs(settings, database, names, {**last, **inputs}, whole=not repo, until=until)
         _report(database, as_json=as_json, note=None)
         if degraded:
             raise StoreError(degraded, "The rest is up to date; the next run makes up for it.")
@@ -78,17 +92,23 @@ def _chosen(settings: Settings, database: Database, names: list[str] | None) -> 
 
 
 def _run_jobs(
-    settings: Settings, database: Database, names: list[str], inputs: dict[str, str], *, whole: bool
+    settings: Settings,
+    database: Database,
+    names: list[str],
+    inputs: dict[str, str],
+    *,
+    whole: bool,
+    until: list[Until] | None,
 ) -> str | None:
     """Run what is to be run, and note how it ended; returns what it had to do without, None when it had everything."""
     degraded = None
     variables = environment(settings, database) | {runs.LOCK_HELD: "1"}
-    for job, partitions in _jobs(settings, database, names, whole=whole):
-        result = _execute(settings, variables, {"job": job, "partitions": partitions})
+    for job, partitions in _jobs(settings, database, names, whole=whole, until=until):
+        result = _execute(settings, variables, {"job": job, "partitions": partitions, "until": until})
         failures = result["failures"]
         if result["is_success"]:
             degraded = runs.degraded(database, result["run_id"])
-            is_whole = job == MAIN_JOB and degraded is None
+            is_whole = job == MAIN_JOB and degraded is None and not until
             kept = _read_whole(settings, database, inputs) if is_whole else None
             runs.end(database, result["run_id"], status="succeeded", inputs=kept)
             continue
@@ -98,7 +118,9 @@ def _run_jobs(
     return degraded
 
 
-def _jobs(settings: Settings, database: Database, names: list[str], *, whole: bool) -> list[tuple[str, list[str]]]:
+def _jobs(
+    settings: Settings, database: Database, names: list[str], *, whole: bool, until: list[Until] | None
+) -> list[tuple[str, list[str]]]:
     """Jobs to run, in order, with their partitions."""
     jobs = []
     if spool.pending(settings, database):
@@ -106,7 +128,8 @@ def _jobs(settings: Settings, database: Database, names: list[str], *, whole: bo
     if whole:
         return [*jobs, (MAIN_JOB, names)]
     # A run covers a range of partitions; some that were named may have others between them.
-    return [*jobs, *(("ingest_repository", [name]) for name in names[:-1]), (MAIN_JOB, names[-1:])]
+    job = MAIN_JOB if until else "ingest_repository"
+    return [*jobs, *((job, [name]) for name in names[:-1]), (MAIN_JOB, names[-1:])]
 
 
 def _read_whole(settings: Settings, database: Database, inputs: dict[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stemma.runs import last_inputs
 from stemma.store.postgres import Database
 from tests.cli.conftest import Stemma
 from tests.repositories import GitRepository
@@ -88,3 +89,27 @@ def test_a_run_names_what_it_cannot_read_and_does_only_what_is_new(
     assert third.json["counts"]["contents_parsed"] == again.json["counts"]["contents_parsed"] + 1
     timeline = stemma("lineage", "good.py:total_of_positives", "--json").json["timeline"]
     assert [change["kinds"] for change in timeline] == [["introduced"], ["body_changed"]]
+
+
+def test_a_run_until_families_finds_copies_and_leaves_the_rest_to_the_next(
+    stemma: Stemma, database: Database, tmp_path: Path
+) -> None:
+    repository = GitRepository(tmp_path / "twice")
+    repository.commit("The same twice", {"one.py": FUNCTION, "two.py": FUNCTION})
+    assert stemma("repo", "add", str(repository.path)).code == 0
+
+    copies = stemma("run", "--until", "families", "--json")
+    assert copies.code == 0
+    assert copies.json["counts"]["families"] == 1
+    phases = {phase["phase"] for phase in copies.json["phases"]}
+    assert phases == {"repositories", "history", "extraction", "occurrences", "patterns", "embeddings", "matches"} | {
+        "families"
+    }
+    assert {asset for asset, _ in gates(database)} >= {"blobs", "occurrences", "patterns", "families"}
+    assert database.read("SELECT count(*) AS n FROM stemma.votes")["n"].item() == 0
+
+    assert last_inputs(database) == {}  # as after a run that failed: the next has something to do
+
+
+def gates(database: Database) -> list[tuple[str, str]]:
+    return database.read("SELECT asset, gate FROM stemma.gate_results").rows()
