@@ -16,7 +16,8 @@ or both are whole definitions of equal exact text, equal tokens or equal normal 
 or stands in that file. The numbers keep two things apart that look alike: an edit that was changed again before its
 commit, and a person's code that repeats a few lines of an agent's. For the same reason a definition that was found
 under its own name is not looked for under others, but in what is around it, and a piece only where the longest run is:
-agents name as many lines around a change as make its place unique.
+agents name as many lines around a change as make its place unique. Where several definitions qualify for a piece, or
+for a definition that was cut out of what is around it, `_in_one_place` says which is meant.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ import polars as pl
 
 from stemma.attribution.matching import Ints, Pieces, Runs
 from stemma.attribution.tokens import WITHHELD
+from stemma.extract.names import CLOSURE_NAME
 
 EXACT, TOKENS, PATTERN, SIMILARITY = "exact", "tokens", "pattern", "similarity"
 CONFIDENCE = {EXACT: 1.0, TOKENS: 0.98, PATTERN: 0.9, SIMILARITY: 0.8}
 
-FEW, MANY = 12, 30
+FEWEST, FEW, MANY = 6, 12, 30
 LONG_RUN = 12
 KEPT, HALF, MOST = 0.25, 0.5, 0.8
 _RELIABLE_RUN, _LONG = 8, 24
@@ -65,7 +67,8 @@ def credit(
             whether it is known already where it stands (is_placed): a definition, under its own name.
     """
     cells = _cells(versions, edits, runs)
-    pairs = _judged(_pairs(cells, edits, about), about_versions, about)
+    pairs = _pairs(cells, edits, about).join(_settled(versions, edits, runs), on=["version", "edit"], how="left")
+    pairs = _judged(pairs.with_columns(pl.col("settled").fill_null(0)), about_versions, about)
     chosen = cells.join(pairs.select("version", "edit"), on=["version", "edit"])
     # Of several edits that brought a token, the one with the longer run around it; among equals the first, because
     # who writes a file anew repeats what others wrote before.
@@ -100,16 +103,29 @@ def _tiled(cells: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([single, several.filter(pl.Series(is_free, dtype=pl.Boolean))])
 
 
-def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
-    """A row for each open token that an edit brought, in each run it stands in."""
+def _steps(runs: Runs) -> tuple[Ints, Ints, Ints]:
+    """Of each token of each run: the run, and its places in version and edit."""
     run = np.repeat(np.arange(len(runs.length)), runs.length)
     step = np.arange(len(run)) - np.repeat(np.cumsum(runs.length) - runs.length, runs.length)
-    at_version, at_edit = runs.at_version[run] + step, runs.at_edit[run] + step
+    return run, runs.at_version[run] + step, runs.at_edit[run] + step
+
+
+def _cells(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
+    """A row for each open token that an edit brought, in each run it stands in."""
+    run, at_version, at_edit = _steps(runs)
     kept = versions.marked[at_version] & edits.marked[at_edit]
     columns = (runs.version[run], runs.edit[run], at_version, at_edit, runs.length[run], run)
     names = ("version", "edit", "at_version", "at_edit", "length", "run")
     found = pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
     return pl.concat([found, _withheld(versions, edits, runs).select(found.columns)])
+
+
+def _settled(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
+    """Of each pair, the tokens around what the edit brought that stood in the version before: they tell where it is."""
+    run, at_version, at_edit = _steps(runs)
+    kept = ~versions.marked[at_version] & ~edits.marked[at_edit]
+    found = pl.DataFrame({"version": runs.version[run][kept], "edit": runs.edit[run][kept], "at": at_edit[kept]})
+    return found.group_by("version", "edit").agg(settled=pl.col("at").n_unique())
 
 
 def _withheld(versions: Pieces, edits: Pieces, runs: Runs) -> pl.DataFrame:
@@ -171,6 +187,7 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
     counted = own
     own = own.join(most, on="edit").filter(is_best).drop("most", "most_in_a_row")
     own = pl.concat([own, _inside(own, counted)]).unique(["version", "edit"], maintain_order=True)
+    own = _in_one_place(own, judged)
     placed = pl.col("edit").is_in(own["edit"].implode()) | pl.col("is_placed")
     around = judged.join(_around(own), on=["edit", "sha", "path", "qualified_name"], how="semi").filter(
         ~pl.col("is_own")
@@ -180,6 +197,43 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
     return pl.concat([own.select(columns), around.select(columns), others.select(columns)]).unique(
         ["version", "edit"], maintain_order=True
     )
+
+
+def _in_one_place(own: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """Of several definitions that a piece, or a definition cut out of what is around it, may stand in: the likeliest.
+
+    That is where most of it stands; then where most of what else the same call brought does, as far as it is in what is
+    around; then where the lines around it stood before. Where nothing tells them apart, all, and what is around or
+    inside the likeliest.
+    """
+    is_sure = (pl.col("qualified_name") == pl.col("qualified_name_edit")).fill_null(False)
+    n_names = pl.col("qualified_name").n_unique().over("edit")
+    doubted = own.filter(n_names > 1, ~is_sure)
+    if doubted.is_empty():
+        return own
+    name = pl.col("qualified_name") + "."
+    call = judged.join(doubted.select("event_id").unique(), on="event_id", how="semi")
+    call = call.select("event_id", "sha", "path", other="edit", around=name, beside="longest")
+    beside = doubted.join(call, on=["event_id", "sha", "path"]).filter(
+        pl.col("other") != pl.col("edit"), name.str.starts_with(pl.col("around"))
+    )
+    beside = beside.group_by("version", "edit").agg(pl.col("beside").max())
+    doubted = doubted.join(beside, on=["version", "edit"], how="left").with_columns(pl.col("beside").fill_null(0))
+    inside = doubted.select("edit", "sha", "path", inside=name)
+    outer = doubted.join(inside, on=["edit", "sha", "path"]).filter(
+        pl.col("inside").str.starts_with(name), pl.col("inside") != name
+    )
+    inner = doubted.join(outer, on=["version", "edit"], how="anti")
+    rank = pl.struct("covered", "longest", "beside", "settled").rank("dense", descending=True).over("edit")
+    likeliest = inner.filter(rank == 1).select("edit", likeliest=name).unique()
+    kept = (
+        doubted.join(likeliest, on="edit")
+        .filter(name.str.starts_with(pl.col("likeliest")) | pl.col("likeliest").str.starts_with(name))
+        .select("version", "edit")
+        .unique()
+    )
+    dropped = doubted.join(kept, on=["version", "edit"], how="anti")
+    return own.join(dropped, on=["version", "edit"], how="anti", maintain_order="left")
 
 
 def _inside(best: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
@@ -195,7 +249,9 @@ def _inside(best: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
 def _counts() -> pl.Expr:
     """The table of the module's docstring."""
     coverage, covered, longest = pl.col("coverage"), pl.col("covered"), pl.col("longest")
-    is_small_but_whole = (coverage >= MOST) & ((longest >= _RELIABLE_RUN) | pl.col("is_whole"))
+    is_same_name = (pl.col("qualified_name") == pl.col("qualified_name_edit")).fill_null(False)
+    is_known_by_name = (is_same_name | (covered >= FEWEST)) & ~pl.col("qualified_name").str.ends_with(CLOSURE_NAME)
+    is_small_but_whole = (coverage >= MOST) & (is_known_by_name | (longest >= _RELIABLE_RUN) | pl.col("is_whole"))
     return (
         pl.when(pl.col("is_own") & pl.col("is_near"))
         .then(((coverage >= KEPT) & (covered >= FEW)) | is_small_but_whole)

@@ -23,7 +23,7 @@ from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import agent_edits, polars_schema
 
-RULES = "2"  # raise it when other rows would come of the same events
+RULES = "3"  # raise it when other rows would come of the same events
 VERSION = f"{EXTRACTOR_VERSION}/{RULES}"
 EVENTS_PER_BATCH = 500
 

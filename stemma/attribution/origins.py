@@ -11,8 +11,9 @@ version to version.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,9 @@ from stemma.progress import phase
 from stemma.store.postgres import Database, Transaction
 from stemma.tables import origin_spans, origins, polars_schema
 
-RULES = "1"  # raise it when other rows would come of the same evidence
+RULES = "2"  # raise it when other rows would come of the same evidence
 VERSION = f"{EXTRACTOR_VERSION}/{RULES}"
-VERSIONS_PER_BATCH = 2_000
+VERSIONS_PER_BATCH, MOST_PER_BATCH = 2_000, 50_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def update_origins(db: Database, settings: Settings, repo: Repository) -> Origin
         wanted, seen = scope.choose(transaction, repo.repo_id, before)
         told.total = wanted.height
         reader = Reader(repo, settings.max_file_bytes)
-        for rows in wanted.iter_slices(VERSIONS_PER_BATCH):
+        for rows in _batches(wanted):
             batch = reader.read(transaction, rows)
             sources = Sources()
             _decide(transaction, repo.repo_id, batch, sources)
@@ -71,6 +72,20 @@ def update_origins(db: Database, settings: Settings, repo: Repository) -> Origin
         n_origins += scope.fill_unknown(transaction, repo.repo_id, VERSION)
         scope.note(transaction, repo.repo_id, VERSION, seen)
     return OriginCounts(wanted.height, n_origins, n_spans)
+
+
+def _batches(wanted: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Some thousands of versions in order; those of one commit together, unless it has more than anyone looks through.
+
+    Where an edit stands is decided between all the definitions of a commit: of a moved folder the right one came late,
+    and another, alike, had been taken for it.
+    """
+    ends = wanted["position"].rle().struct.field("len").cum_sum().to_list()
+    first = 0
+    for end, following in pairwise([*ends, None]):
+        if end - first >= VERSIONS_PER_BATCH or following is None or following - first > MOST_PER_BATCH:
+            yield from wanted[first:end].iter_slices(MOST_PER_BATCH)
+            first = end
 
 
 def _decide(transaction: Transaction, repo_id: str, batch: Batch, sources: Sources) -> None:

@@ -4,7 +4,8 @@ How two sequences of them are laid side by side is said in `diff`. The tokens th
 syntax tree and live in `stemma.extract`; these must also be read from a few lines cut out of the middle of a function.
 
 Layout, quotes, backslashes, round brackets, commas and semicolons are no tokens: a formatter adds and removes them, and
-nobody's share changes by it. Comments and docstrings are words like others, because agents write them too.
+nobody's share changes by it. Comments and docstrings are words like others, because agents write them too; the marks of
+a comment are not, because a formatter breaks long ones anew and moves them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ GAP = 0
 """Stands between tokens that were not neighbours; the hash of no token in practice."""
 _REDACTED = re.compile(r"\[redacted:[\w.\-]*\]")
 _STANDS_FOR_IT = "\ue000"
+_COMMENT_MARK = re.compile(r"//+!?|/\*+|\*+/|#+(?=[ \t]|$)|^[ \t]*(?:\*+|--+)", re.MULTILINE)
 _TOKEN = re.compile(r"""[^\W\d]\w*|\d[\w.]*|[^\s\w(),;'"`\\]|\n""")
 
 Hashes = npt.NDArray[np.int32]
@@ -51,7 +53,8 @@ def read(text: str | bytes) -> Tokens:
         text = text.decode("utf-8", "replace")
     if len(_known) > _MOST_KNOWN:
         _known.clear()
-    found = _TOKEN.findall(_REDACTED.sub(_STANDS_FOR_IT, text).replace("\r\n", "\n").replace("\r", "\n"))
+    text = _REDACTED.sub(_STANDS_FOR_IT, text).replace("\r\n", "\n").replace("\r", "\n")
+    found = _TOKEN.findall(_COMMENT_MARK.sub("", text))
     hashes = np.fromiter((_known[it] if it in _known else _hash(it) for it in found), np.int64, len(found))
     is_break = np.fromiter((it == "\n" for it in found), np.bool_, len(found))
     lines = 1 + np.cumsum(is_break)

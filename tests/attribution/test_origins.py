@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from stemma.attribution import origins as module
 from stemma.attribution.edits import update_agent_edits
 from stemma.attribution.origins import OriginCounts, update_origins
 from stemma.config import Settings
@@ -275,3 +277,64 @@ def test_a_secret_that_was_taken_out_of_the_event_takes_nothing_from_the_agent(
     attribute(repository.path)
     assert database.read("SELECT sum(n_redactions)::int AS n FROM stemma.agent_events")["n"].item() > 0
     assert origins(database)["connect", "agent"] == ("agent", 1.0)
+
+
+STEP = "        total = item.price * item.count\n        seen.append(total)\n        print(total, seen)\n"
+LOOP = "def {name}({first}):\n    seen = []\n    for item in {first}:\n        check(item)\n{step}    return seen\n"
+
+
+def test_a_person_who_writes_the_lines_of_an_agents_edit_in_another_function_keeps_them(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step
+) -> None:
+    repository.commit("human", {"a.py": LOOP.format(name="one", first="rows", step="")})
+    agent.edit("a.py", "        check(item)\n", f"        check(item)\n{STEP}", tells_file=False)
+    own = LOOP.format(name="two", first="items", step=STEP)
+    repository.commit("both", {"a.py": own + "\n\n" + LOOP.format(name="one", first="rows", step=STEP)})
+    attribute(repository.path)
+    found = origins(database)
+    assert found["one", "both"][0] == "mixed"
+    assert found["two", "both"] == ("unknown", None)
+
+
+def test_a_function_cut_out_of_the_one_around_it_stands_where_the_rest_of_the_edit_does(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step
+) -> None:
+    inner = "    def handle(error):\n        log.write(str(error))\n        return abort(error, log)\n"
+    before = "def {name}(items):\n    log = open({name!r})\n    return run(items, handle)\n"
+    after = (
+        "def {name}(items):\n    log = open({name!r})\n    start(log, {name!r})\n{inner}    return run(items, handle)\n"
+    )
+    repository.commit("human", {"a.py": file(*(before.format(name=name) for name in ("one", "two")))})
+    line = "    log = open('two')\n"
+    agent.edit("a.py", line, f"{line}    start(log, 'two')\n{inner}", tells_file=False)
+    repository.commit("both", {"a.py": file(*(after.format(name=name, inner=inner) for name in ("one", "two")))})
+    attribute(repository.path)
+    found = origins(database)
+    assert found["two.handle", "both"] == ("agent", 1.0)
+    assert found["one.handle", "both"] == ("unknown", None)
+    assert found["one", "both"][0] == "unknown"
+
+
+def test_a_small_function_is_the_agents_by_its_name_when_a_person_filled_it_before_the_commit(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step
+) -> None:
+    start(repository)
+    agent.write("b.py", "def three(items):\n    pass\n")
+    repository.commit("both", {"b.py": function("three", "longest").replace("    return", "    pass\n    return")})
+    attribute(repository.path)
+    origin, share = origins(database)["three", "both"]
+    assert origin == "mixed" and share is not None and share < 0.3
+
+
+def test_versions_of_one_commit_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "VERSIONS_PER_BATCH", 3)
+    monkeypatch.setattr(module, "MOST_PER_BATCH", 6)
+
+    def cut(*positions: int) -> list[list[int]]:
+        wanted = pl.DataFrame({"position": positions}, schema={"position": pl.Int32})
+        return [batch["position"].to_list() for batch in module._batches(wanted)]
+
+    assert cut() == []
+    assert cut(1, 1, 2, 2, 2, 2, 3, 4, 4) == [[1, 1, 2, 2, 2, 2], [3, 4, 4]]
+    assert cut(1, 1, 2, 2, 2, 2, 2, 3) == [[1, 1], [2, 2, 2, 2, 2], [3]]
+    assert cut(*[5] * 8, 6) == [[5] * 6, [5] * 2, [6]]
