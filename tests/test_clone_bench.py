@@ -279,8 +279,11 @@ def made_up(n: int) -> Examples:
 def test_the_fit_finds_what_tells_clones_and_its_file_is_read() -> None:
     platt = dict.fromkeys("abcde", -1.0)
     rule = {"lexical_below": 0.15, "structural_from": 0.65, "platt": platt, "threshold": 0.999}
-    found = fit.calibration(made_up(4_000), (rule, {"recall": 1.0}), "command")
+    meaning = {"embedder": "x", "platt": dict.fromkeys("abc", -1.0), "threshold": 0.8}
+    found = fit.calibration(made_up(4_000), (rule, {"recall": 1.0}), (meaning, {"read": 3}), "command")
     read = read_calibration(json.dumps(found))
+    assert read.rule_for("x") is not None
+    assert found["provenance"]["figures"]["semantic"] == {"read": 3}
     assert read.renamed.lexical_below == 0.15
     assert found["provenance"]["figures"]["renamed"] == {"recall": 1.0}
     assert sum(read.weights.values()) == pytest.approx(1, abs=1e-3)
