@@ -195,7 +195,7 @@ def test_a_file_too_long_for_semgrep_is_an_abstention(tmp_path: Path) -> None:
 
 def test_an_engine_that_answers_something_else_gives_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, answer in enumerate((b"", b"{}", b'{"results": 1}', b"[]")):
-        monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_, answer=answer, **__: answer)
+        monkeypatch.setattr("stemma.quorum.members.engine.run_bounded", lambda *_, answer=answer, **__: answer)
         with pytest.raises(NoAnswerError):
             judge("security", tmp_path / str(number), [("python", "x = 1\n")])
 
@@ -204,14 +204,14 @@ def test_a_rule_that_runs_out_of_time_makes_no_pass(tmp_path: Path, monkeypatch:
     where = {"path": "files/0.py", "start": {"line": 1}, "end": {"line": 1}}
     late = {"error_type": "Timeout", "rule_id": "python-shell", "location": where, "severity": "warn", "message": ""}
     answer = {"results": [], "errors": [late], "paths": {"scanned": ["files/0.py"]}}
-    monkeypatch.setattr("stemma.quorum.members.packs.run_bounded", lambda *_, **__: json.dumps(answer).encode())
+    monkeypatch.setattr("stemma.quorum.members.engine.run_bounded", lambda *_, **__: json.dumps(answer).encode())
     (vote,) = judge("security", tmp_path, [("python", "x = 1\n")]).to_dicts()
     assert vote["vote"] == "abstain"
     assert vote["reason"] == "no answer: Semgrep met 'Timeout' in its file by python-shell"
 
 
 def test_an_engine_that_is_not_there_is_a_missing_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemma.quorum.members.packs.find_spec", lambda _: None)
+    monkeypatch.setattr("stemma.quorum.members.engine.find_spec", lambda _: None)
     with pytest.raises(MemberMissingError):
         Packs("security").version()
 

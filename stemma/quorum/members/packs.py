@@ -4,17 +4,14 @@ A pack is a Semgrep rule file. What a rule means for a vote is said in its metad
 `fails` (whether it is held against the text), `doubts` (whether it only means that silence is no clean bill), `why`,
 which is what a reader is told, `cwe`, `only_where`, without which in a file the rule is not asked about it, and
 `outside_tests`, by which what stands among tests is a doubt and no failure. How packs are read lives in
-`stemma.quorum.packs`; aliases and computed names, which no rule follows, are doubted in
-`stemma.quorum.members.doubts`.
+`stemma.quorum.packs`, how Semgrep is asked in `stemma.quorum.members.engine`; aliases and computed names, which no rule
+follows, are doubted in `stemma.quorum.members.doubts`.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,22 +21,15 @@ from stemma.quorum.ask import NO_ANSWER
 from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingError, version_of, votes_from
 from stemma.quorum.members.doubts import digest as doubts_digest
 from stemma.quorum.members.doubts import doubted
+from stemma.quorum.members.engine import ENGINE, RULE_TIMEOUT_S, ask_of_paths, ask_where_found, engine
 from stemma.quorum.members.slices import SLICES_VERSION, without_slices
 from stemma.quorum.members.tests import TEST_PATH
 from stemma.quorum.packs import Rule, read_packs
-from stemma.quorum.process import Limits, NoAnswerError, run_bounded
+from stemma.quorum.process import Limits, NoAnswerError
 
-# The engine without Semgrep's command line: it starts in 0.1 s, not 3, reads no settings, no project file and no
-# ignore file, sends nothing, and looks at exactly the files it is told. `nosemgrep` it only remarks, and we are deaf.
-_ENGINE = ("-j", "1", "-json_nodots", "-fast")
-# A nursery of a million words in place of a quarter: a fifth less of the processor's time went to collecting garbage.
-_MEMORY = {"OCAMLRUNPARAM": "s=1M"}
-_RULE_TIMEOUT_S = 15  # on one file: a rule that takes 0.5 s took 5 on a machine with four times the work it has cores
 _MAX_BYTES = 1_000_000  # Semgrep's own default; 7 MB of Python made it take 4.3 GB
 _UNREADABLE = "not applicable: Semgrep cannot parse "
 _FOLLOWED = "followed"
-_MENTIONS = "mentions"
-_RULES, _TARGETS = "rules.json", "targets.json"
 
 
 class Packs:
@@ -101,8 +91,8 @@ def apply_rules(
         asked = asked.with_columns(read=pl.Series(_followed(asked, folder), dtype=pl.String))
     languages = set(asked["language"])
     of_these = [rule for rule in rules.values() if languages.intersection(rule.semgrep["languages"])]
-    told, asked = _where_mentioned(of_these, asked, folder)
-    answer = _ask_engine(told, asked, folder, limits)
+    ask = ask_of_paths if tells_paths else ask_where_found
+    answer = ask(of_these, asked, folder, limits)
     outside = batch.filter(~pl.col("path").str.contains(f"(?i){TEST_PATH}"))["file"]
     findings, doubts = _findings(answer, rules, in_tests=set(batch["file"]) - set(outside))
     unread = dict.fromkeys(too_long, f"not applicable: in a file of more than {_MAX_BYTES // 1000} kB")
@@ -117,7 +107,7 @@ def check_rules(rules: Mapping[str, Rule], folder: Path, limits: Limits) -> None
         NoAnswerError: it cannot read one of them.
     """
     no_files = pl.DataFrame(schema=dict.fromkeys(("file", "read", "place", "language"), pl.String))
-    _lost(_ask_engine([rule.semgrep for rule in rules.values()], no_files, folder, limits), [], rules)
+    _lost(ask_of_paths(rules.values(), no_files, folder, limits), [], rules)
 
 
 def engine_version(*rules: object) -> str:
@@ -130,16 +120,8 @@ def engine_version(*rules: object) -> str:
         tool = version("semgrep")
     except PackageNotFoundError as error:
         raise MemberMissingError("semgrep is not installed") from error
-    _engine()
-    return version_of("semgrep", tool, *rules, SLICES_VERSION, TEST_PATH, _ENGINE, _RULE_TIMEOUT_S, _MAX_BYTES)
-
-
-def _engine() -> str:
-    package = find_spec("semgrep")
-    engine = Path(package.origin or "").parent / "bin" / "semgrep-core" if package else None
-    if engine is None or not engine.is_file():
-        raise MemberMissingError("semgrep is not installed, or without its engine")
-    return str(engine)
+    engine()
+    return version_of("semgrep", tool, *rules, SLICES_VERSION, TEST_PATH, ENGINE, RULE_TIMEOUT_S, _MAX_BYTES)
 
 
 def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
@@ -153,48 +135,6 @@ def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
             (folder / _FOLLOWED / file).write_bytes(followed)
         places.append(place if followed == source else f"{_FOLLOWED}/{file}")
     return places
-
-
-def _where_mentioned(
-    rules: Sequence[Rule], files: pl.DataFrame, folder: Path
-) -> tuple[list[Mapping[str, Any]], pl.DataFrame]:
-    """Rules as Semgrep is told them, and files as named to it: one folder in the name for each `only_where` found in
-    the file, to which the rules that ask for it are confined. So one run parses a file once for all of them."""
-    wanted = sorted({rule.only_where for rule in rules if rule.only_where})
-    confined = [
-        {**rule.semgrep, "paths": {"include": [f"**/{_MENTIONS}{wanted.index(rule.only_where)}/**"]}}
-        if rule.only_where
-        else rule.semgrep
-        for rule in rules
-    ]
-    if not wanted:
-        return confined, files
-    patterns = [re.compile(only_where.encode()) for only_where in wanted]
-    places = []
-    for file, place in files.select("file", "place").iter_rows():
-        source = (folder / FILES / file).read_bytes()
-        found = (f"/{_MENTIONS}{number}" for number, pattern in enumerate(patterns) if pattern.search(source))
-        places.append("".join(found) + place)
-    return confined, files.with_columns(place=pl.Series(places, dtype=pl.String))
-
-
-def _ask_engine(
-    rules: Sequence[Mapping[str, Any]], files: pl.DataFrame, folder: Path, limits: Limits
-) -> dict[str, list[Any]]:
-    (folder / _RULES).write_text(json.dumps({"rules": rules}), encoding="utf-8")
-    targets = [
-        ["CodeTarget", {"path": {"fpath": read, "ppath": place}, "analyzer": of, "products": ["sast"]}]
-        for read, place, of in files.select("read", "place", "language").iter_rows()
-    ]
-    (folder / _TARGETS).write_text(json.dumps(["Targets", targets]), encoding="utf-8")
-    rule_timeout_s = min(_RULE_TIMEOUT_S, limits.timeout_s / 4)
-    bounds = ("-timeout", f"{rule_timeout_s:.1f}", "-max_memory", str(limits.memory_bytes * 9 // 10 >> 20))
-    options = ("-rules", _RULES, "-targets", _TARGETS, *_ENGINE, *bounds)
-    try:
-        answer = json.loads(run_bounded([_engine(), *options], folder, limits, env=_MEMORY))
-        return {key: list(answer[key]) for key in ("results", "errors")} | {"scanned": answer["paths"]["scanned"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from error
 
 
 _DOUBTS = pl.Schema({"file": pl.String, "line": pl.Int32, "end_line": pl.Int32, "reason": pl.String})
