@@ -177,7 +177,7 @@ def _judged(pairs: pl.DataFrame, about_versions: pl.DataFrame, about: pl.DataFra
         is_own=_is_own_name(),
     )
     judged = joined.with_columns(counts=_counts() | _is_equal_definition())
-    own = judged.filter("counts", pl.col("is_own") | ~pl.col("is_named"))
+    own = judged.filter("counts", pl.col("is_own") | ~pl.col("is_named")).filter(~_is_namesake())
     most = own.group_by("edit").agg(most=pl.col("covered").max(), most_in_a_row=pl.col("longest").max())
     is_best = (
         pl.when("is_named")
@@ -263,6 +263,12 @@ def _counts() -> pl.Expr:
         .then(((coverage >= HALF) & ((covered >= FEW) | (longest >= LONG_RUN))) | pl.col("is_whole"))
         .otherwise((coverage >= MOST) & (covered >= MANY))
     )
+
+
+def _is_namesake() -> pl.Expr:
+    """A definition of its name elsewhere that is only similar, where one of that name stands in the edit's file."""
+    is_at_home = (pl.col("is_near") & pl.col("is_named")).any().over("edit") | pl.col("is_placed")
+    return pl.col("is_named") & ~pl.col("is_near") & is_at_home & ~_is_equal_definition()
 
 
 def _is_equal_definition() -> pl.Expr:

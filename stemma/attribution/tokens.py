@@ -22,7 +22,7 @@ GAP = 0
 """Stands between tokens that were not neighbours; the hash of no token in practice."""
 _REDACTED = re.compile(r"\[redacted:[\w.\-]*\]")
 _STANDS_FOR_IT = "\ue000"
-_COMMENT_MARK = re.compile(r"//+!?|/\*+|\*+/|#+(?=[ \t]|$)|^[ \t]*(?:\*+|--+)", re.MULTILINE)
+_COMMENT_MARK = re.compile(r"//+!?|/\*+|\*+/|#+(?=[ \t]|$)|^[ \t]*\*+(?=[ \t]|$)", re.MULTILINE)
 _TOKEN = re.compile(r"""[^\W\d]\w*|\d[\w.]*|[^\s\w(),;'"`\\]|\n""")
 
 Hashes = npt.NDArray[np.int32]

@@ -34,6 +34,7 @@ def test_layout_quotes_and_brackets_are_no_tokens_and_comments_are() -> None:
     assert one.lines.tolist() == [1, 1, 2, 2]
     wrapped = read("/** one two\n * three */\nx = 1;  // four five\n")
     assert wrapped.hashes.tolist() == read("// one two three\nx = 1\n/* four\n * five */\n").hashes.tolist()
+    assert len(read("*to = *from;\n--to;\n")) == len(read("--to; *to = *from")) == 8
     assert read("0XFF 1E5").hashes.tolist() == read("0xff 1e5").hashes.tolist()
     assert read("a b").hashes.tolist() != read("a c").hashes.tolist()
 

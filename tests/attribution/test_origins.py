@@ -338,3 +338,17 @@ def test_versions_of_one_commit_are_looked_at_together(monkeypatch: pytest.Monke
     assert cut(1, 1, 2, 2, 2, 2, 3, 4, 4) == [[1, 1, 2, 2, 2, 2], [3, 4, 4]]
     assert cut(1, 1, 2, 2, 2, 2, 2, 3) == [[1, 1], [2, 2, 2, 2, 2], [3]]
     assert cut(*[5] * 8, 6) == [[5] * 6, [5] * 2, [6]]
+
+
+def test_a_persons_function_of_the_same_name_in_another_file_is_not_the_agents(
+    database: Database, repository: GitRepository, agent: Agent, attribute: Step
+) -> None:
+    start(repository)
+    agent.write("b.py", function("three", "retry", extra="seen = set(items)"))
+    repository.commit("both", {"c.py": function("three", "retry", extra="limit = items[0] + 1")})
+    attribute(repository.path)
+    rows = database.read(
+        "SELECT n.path, o.origin FROM stemma.origins o JOIN stemma.lineage_nodes n USING (node_id) "
+        "WHERE n.qualified_name = 'three'"
+    )
+    assert dict(rows.iter_rows()) == {"b.py": "agent", "c.py": "unknown"}
