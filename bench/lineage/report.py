@@ -28,6 +28,9 @@ DOUBTED = {
     "checkstyle Checker.process": "at 0e3fe56436 process(String[]) is new and calls process(String), which stays; the "
     "labels take the new one for a method moved from elsewhere",
     "javaparser SourceFileInfoExtractor.solve": "3ba679f8e9 changed solveField and left solve as it was",
+    "spring-framework ConfigurationClassPostProcessor.processConfigBeanDefinitions": "at 14bd475519 it was written "
+    "anew, with name and comments of the method that its superclass lost; the labels go on along "
+    "getConfigurationBeanDefinitions",
     "spring-framework GenericConversionService.getConverter": "7f6fc4e82e took blanks from the ends of its lines",
     "junit4 BlockJUnit4ClassRunner.*": "30f2b16525 reformatted on a branch whose text the merge dc44abf52 dropped",
 }
