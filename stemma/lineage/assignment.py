@@ -44,7 +44,8 @@ def pair(
     swaps.settle_again(unpaired, unpaired.doubted)
     company.by_callers(contents, unpaired, left, right, calibration)
     _follow(contents, unpaired, left, right, calibration)
-    return unpaired.pairs, renamed
+    further = containers.renamed_by_members(unpaired.pairs, (left, right), files, renamed, calibration)
+    return unpaired.pairs, pl.concat([renamed, further])
 
 
 def pair_by_text(

@@ -57,6 +57,43 @@ def renamed_files(
     return chosen.select(_RENAMED.names()).cast(dict(_RENAMED))  # type: ignore[arg-type]
 
 
+def renamed_by_members(
+    pairs: pl.DataFrame,
+    versions: tuple[pl.DataFrame, pl.DataFrame],
+    files: pl.DataFrame,
+    renamed: pl.DataFrame,
+    calibration: Calibration,
+) -> pl.DataFrame:
+    """Further removed files, as `renamed_files`, most of which was followed into one added file, each for itself.
+
+    Args:
+        pairs: as `pairing.PAIRS`. versions: all that ended, and that began. renamed: files that are known to be.
+    """
+    sides = []
+    for side, flag, known, names in (
+        (versions[0], ~pl.col("is_added"), "old_path", {"node": "parent", "path": "old", "n_tokens": "n"}),
+        (versions[1], pl.col("is_added"), "new_path", {"node": "child", "path": "new", "n_tokens": "n_new"}),
+    ):
+        open_ = files.filter(flag).join(renamed, left_on=["problem", "path"], right_on=["problem", known], how="anti")
+        held = side.filter(pl.col("container") == "").join(open_, on=["problem", "path"], how="semi")
+        held = held.with_columns(n_whole=pl.col("n_tokens").sum().over("problem", "path"))
+        sides.append(held.select("problem", "n_whole", *names).rename(names))
+    found = (
+        pairs.select("problem", "parent", "child")
+        .join(sides[0], on=["problem", "parent"])
+        .join(sides[1], on=["problem", "child"], suffix="_new")
+        .group_by("problem", "old", "new")
+        .agg(
+            share=pl.min_horizontal(pl.col("n").sum(), pl.col("n_new").sum())
+            / pl.max_horizontal(pl.col("n_whole").first(), pl.col("n_whole_new").first())
+        )
+        .filter(pl.col("share") >= calibration.thresholds["file"])
+        .sort(["problem", "share", "old", "new"], descending=[False, True, False, False])
+    )
+    chosen = _one_to_one(found).rename({"old": "old_path", "new": "new_path"})
+    return chosen.select(_RENAMED.names()).cast(dict(_RENAMED))  # type: ignore[arg-type]
+
+
 _RENAMED = pl.Schema({"problem": pl.Int64(), "old_path": pl.String(), "new_path": pl.String(), "share": pl.Float64()})
 
 

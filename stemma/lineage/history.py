@@ -28,7 +28,7 @@ from stemma.tables import lineage_edges, lineage_events, lineage_nodes
 
 STEP = "lineage"
 OUTCOMES_STEP = "outcomes"  # what `feedback.outcomes` derives from here; it starts over when nodes are retired
-RULES = "3"  # raise it when other rows would come of the same commits
+RULES = "4"  # raise it when other rows would come of the same commits
 VERSION = f"{EXTRACTOR_VERSION}/{RULES}/{calibration().digest}"
 UNFINISHED = f"{VERSION} unfinished"
 CHANGES_PER_READ = 200_000

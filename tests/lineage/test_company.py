@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stemma.store.postgres import Database
-from tests.lineage.code import derived, file, function, indented, told
+from tests.lineage.code import derived, events, file, function, indented, told
 from tests.repositories import GitRepository
 
 Step = Callable[[Path], str]
@@ -72,3 +72,22 @@ def test_of_several_names_a_caller_took_up_likeness_tells_which_the_old_one_beca
     repo_id = bring_up(repository.path)
     assert ("renamed_from", "first", "a.py:show_errors", "a.py:fire_errors") in second(derived(database, repo_id))
     assert ("introduced", "a.py:start") in second(told(database, repo_id))
+
+
+def test_of_many_files_at_once_one_is_renamed_where_what_it_held_went_to_one_other(
+    database: Database, repository: GitRepository, bring_up: Step
+) -> None:
+    """Each function was changed and the name is another, so neither equal forms nor the file's name speak for it."""
+    others = {f"old{number}.py": function(f"f{number}", "parse", extra=f"print({number})") for number in range(12)}
+    repository.commit("first", {**others, "pay.py": file(function("sum_up"), function("attempt", "retry"))})
+    gone = dict.fromkeys(others)
+    loop = "def g(a):\n    while a.b{0}.c():\n        a += {0}\n"
+    others = {f"new{number}.py": loop.format(number) for number in range(12)}
+    changed = file(function("sum_up", extra="print(len(items))"), function("attempt", "retry", extra="log(items)"))
+    repository.commit("second", {**gone, **others, "pay.py": None, "bill.py": changed})
+    repo_id = bring_up(repository.path)
+    kinds = [row[1:] for row in events(database, repo_id) if row[0] == 1 and str(row[2]).startswith("bill.py")]
+    assert [each for each in kinds if each[0] != "body_changed"] == [
+        ("file_renamed", "bill.py:attempt"),
+        ("file_renamed", "bill.py:sum_up"),
+    ]
