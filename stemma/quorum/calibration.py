@@ -93,7 +93,7 @@ def as_json(found: Calibration) -> str:
                     str(key[0]): {
                         f"{row['signal']}: {row['rule']}": [
                             *(round(row[kind], 4) for kind in ("unfit", "fit")),
-                            *(row[kind] for kind in ("n_unfit", "n_fit")),
+                            *(row[kind] for kind in ("n_unfit", "n_fit", "n_sources")),
                         ]
                         for row in rows.sort("signal", "rule").to_dicts()
                     }
@@ -157,7 +157,8 @@ def _told_scale(scale: Scale) -> dict[str, Any]:
 
 def _rule_rows(raw: Mapping[str, Mapping[str, list[float]]]) -> list[tuple[Any, ...]]:
     return [
-        (member, *key.split(": ", 1), float(row[0]), float(row[1]), int(row[2]), int(row[3]))
+        # One learned before sources were counted says nothing of them.
+        (member, *key.split(": ", 1), float(row[0]), float(row[1]), *map(int, [*row, 0][2:5]))
         for member, of_member in raw.items()
         for key, row in of_member.items()
     ]

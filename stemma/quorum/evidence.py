@@ -1,5 +1,5 @@
 """What a text's votes say together: each vote's log odds by how often fit and unfit code got such a vote, and of each
-family only its strongest word, one against it first, so that members that see with the same eyes count once.
+family the mean of its members' words, so that members that see with the same eyes count once.
 
 Where the log odds come from lives in `calibration`; what they come to, in `verdicts`.
 """
@@ -69,7 +69,9 @@ def in_use(votes: pl.DataFrame) -> pl.DataFrame:
 def families(
     votes: pl.DataFrame, log_odds: pl.DataFrame, of_rules: pl.DataFrame, unknown: pl.DataFrame
 ) -> pl.DataFrame:
-    """What each family that voted says of each text.
+    """What each family that voted says of each text: the pool of its members' log odds with equal weights (Genest &
+    Zidek 1986). By its strongest word against a text, a member that errs often took the word from one that seldom does:
+    on the labelled sets the area under the curve was .01 less, with the set unknown too.
 
     Args:
         votes: schema `SEATED_VOTES`.
@@ -78,7 +80,7 @@ def families(
         unknown: by signal alone, of a member about whom nothing was learned.
 
     Returns:
-        TEXT, family, member (whose word it is), log_odds.
+        TEXT, family, member (whose word is the strongest, one against goes first), log_odds.
     """
     return (
         votes.select(*TEXT, "family", "member", "rule", signal=signal())
@@ -87,10 +89,10 @@ def families(
         .join(of_rules.rename({"log_odds": "of_rule"}), on=["member", "signal", "rule"], how="left")
         .join(unknown.rename({"log_odds": "default"}), on="signal", how="left")
         .with_columns(log_odds=pl.coalesce("of_rule", "log_odds", "default"))
-        # A word against goes before any for it, the strongest first; the order of names decides the rest.
+        # The order of names decides between equal words, and the order in which they are summed.
         .sort(*TEXT, "family", pl.col("log_odds") >= 0, -pl.col("log_odds").abs(), "member")
-        .unique([*TEXT, "family"], keep="first", maintain_order=True)
-        .select(*TEXT, "family", "member", "log_odds")
+        .group_by(*TEXT, "family", maintain_order=True)
+        .agg(pl.col("member").first(), pl.col("log_odds").mean())
     )
 
 

@@ -20,6 +20,7 @@ from stemma.quorum.scales import EVEN, OUTCOME, Standing, cross_fitted, even_sca
 from stemma.quorum.worth import ANSWERS, RULES, Calibration, bare
 
 _AS_OF_TODAY = ("history", "tests")
+_TOLD = 3  # unfit texts of a source in which a rule was right, from which on the source speaks for it
 _APART = 1_000  # more folds than labels of one kind are cut into
 _BASE_WEIGHT = 50.0
 _SOURCE_WEIGHT = 100.0  # answers that one class of one source counts for, in all
@@ -162,7 +163,7 @@ def _rules(votes: pl.DataFrame, labelled: pl.DataFrame, weights: NDArray[np.floa
         .join(
             labelled.with_columns(weight=pl.Series(weights))
             .filter(~pl.col("source").str.starts_with(OUTCOME))
-            .select(*TEXT, "is_fit", "weight"),
+            .select(*TEXT, "is_fit", "weight", "source"),
             on=list(TEXT),
         )
         .group_by("member", "signal", "rule")
@@ -171,6 +172,9 @@ def _rules(votes: pl.DataFrame, labelled: pl.DataFrame, weights: NDArray[np.floa
             fit=weight.filter(is_fit).sum(),
             n_unfit=(~is_fit).sum().cast(pl.Int64),
             n_fit=is_fit.sum().cast(pl.Int64),
+            n_sources=(
+                pl.col("source").filter(~is_fit & (weight > 0)).value_counts(name="n").struct["n"] >= _TOLD
+            ).sum(),
         )
         .sort("member", "signal", "rule")
         .select(pl.col(name).cast(kind) for name, kind in RULES.items())

@@ -32,9 +32,14 @@ class Rule:
     needed_families: tuple[str, ...] = ("security",)
     # They vote, and make no quorum: an LLM judge is one voice among those that measured, and alone it is none.
     companion_families: tuple[str, ...] = ("judges",)
-    # (family, severity): a failing vote with such a finding rejects, whatever the others say. A secret is a finding of
-    # the security family, and high.
+    # (family, severity): a failing vote with such a finding rejects, whatever the others say, where labels show that
+    # its rule keeps the target. A secret is a finding of the security family, and high.
     vetoes: tuple[tuple[str, str], ...] = (("parse", "high"), ("security", "high"))
+    # Members whose rules are believed so where no label speaks of them, and which share of them is taken to be wrong.
+    # Not those that follow data (`packs.flows`): of these one finding in five was wrong on a set not held against them.
+    presumed: tuple[tuple[str, float], ...] = (("parse", 0.0), ("secrets", 0.0), ("pack security", 0.02))
+    # Of these a veto falls where a member of a needed family has read the text whole: grammars lag behind languages.
+    refutable: tuple[str, ...] = ("parse",)
 
     @property
     def version(self) -> str:

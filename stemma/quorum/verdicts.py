@@ -9,7 +9,7 @@ import polars as pl
 
 from stemma.quorum.evidence import TEXT
 from stemma.quorum.rule import AUTO_APPLY_TARGET, Rule
-from stemma.quorum.worth import Calibration
+from stemma.quorum.worth import Calibration, presumption
 
 # One row per text. `probability` is null where there was no quorum, `agreement` where nobody voted.
 VERDICTS = pl.Schema(
@@ -71,10 +71,13 @@ def _tallies(votes: pl.DataFrame, rule: Rule, calibration: Calibration) -> pl.Da
     """Counts, vetoes and what is missing, by text."""
     seat = pl.concat_str("member", "severity", separator="\n"), pl.concat_str("family", "severity", separator="\n")
     vetoes = [f"{who}\n{severity}" for who, severity in rule.vetoes]
-    overruled = calibration.overruled(rule.target_error).with_columns(is_overruled=pl.lit(True))
+    presumed = dict(rule.presumed)
+    shown = calibration.shown(rule.target_error, presumed)
+    is_believed = (presumption(presumed) <= rule.target_error).fill_null(value=False)
     is_grave = _FAILS & pl.any_horizontal(column.is_in(vetoes) for column in seat).fill_null(False)
-    veto = is_grave & pl.col("is_overruled").is_null()
+    veto = is_grave & pl.coalesce("is_shown", is_believed)
     needed = pl.col("family").is_in(rule.needed_families)
+    veto &= ~pl.col("member").is_in(rule.refutable) | ~(needed & _CAST).any().over(*TEXT)
     # A member that reads the text's language and yet said nothing of its safety is not a clean bill.
     silenced = ~_CAST & ~pl.col("reason").fill_null("").str.starts_with(NOT_APPLICABLE)
     lacking = [
@@ -82,7 +85,7 @@ def _tallies(votes: pl.DataFrame, rule: Rule, calibration: Calibration) -> pl.Da
         for family in rule.needed_families
     ]
     return (
-        votes.join(overruled, on=["member", "rule"], how="left")
+        votes.join(shown, on=["member", "rule"], how="left")
         .sort(*TEXT, "member")
         .group_by(*TEXT, maintain_order=True)
         .agg(

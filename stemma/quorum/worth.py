@@ -15,17 +15,19 @@ import polars as pl
 
 from stemma.quorum.calibrators import IDENTITY, Calibrator, at_prior
 from stemma.quorum.evidence import SIGNALS, TEXT, families, in_use
+from stemma.quorum.packs import flows
 from stemma.quorum.thresholds import Thresholds
 
 RULES = pl.Schema(
     {
         **dict.fromkeys(("member", "signal", "rule"), pl.String),
         **dict.fromkeys(("unfit", "fit"), pl.Float64),
-        **dict.fromkeys(("n_unfit", "n_fit"), pl.Int64),
+        **dict.fromkeys(("n_unfit", "n_fit", "n_sources"), pl.Int64),
     }
 )
-_RULE_ANSWERS = 15.0
+_RULE_ANSWERS = 5.0
 _LENT_CASES = 2.0
+_SOURCES = 2
 ANSWERS = pl.Schema({"member": pl.String, "signal": pl.String, "unfit": pl.Float64, "fit": pl.Float64})
 
 
@@ -69,7 +71,8 @@ class Calibration:
         used: of code in use (`evidence.USE`).
         answers: member, signal, and how many such answers it gave on unfit and on fit texts (weighted, with
             `PRIOR_ANSWERS`).
-        rules: the same by the gravest rule a vote tells, and on how many texts of either kind, unweighted.
+        rules: the same by the gravest rule a vote tells, on how many texts of either kind, unweighted, and in how many
+            sources it was right often enough to count (`learning`).
         provenance: on what it was learned, and how good it was found.
         version: hash of all of it.
     """
@@ -114,15 +117,28 @@ class Calibration:
         counts = [pl.col(kind).alias(f"n_{kind}") for kind in ("fit", "unfit")]
         return self.answers.with_columns(*counts, *(_rate(kind) for kind in ("fit", "unfit")))
 
-    def overruled(self, target: float) -> pl.DataFrame:
-        """member, rule: those whose findings labels lead one to expect to be wrong more often than a target allows.
-        Such a rule is evidence, and no veto. Two cases of each rule are taken to have come out as those of its member's
-        as grave findings did; a rule of which no label speaks stands as its severity says."""
-        n_wrong, n = pl.col("n_fit"), pl.col("n_fit") + pl.col("n_unfit")
-        usual = n_wrong.sum().over("member", "signal") / n.sum().over("member", "signal")
-        expected = (n_wrong + _LENT_CASES * usual) / (n + _LENT_CASES)
-        failures = self.rules.filter(pl.col("signal").str.starts_with("fail") & (n > 0))
-        return failures.filter(expected > target).select("member", "rule").unique()
+    def shown(self, target: float, presumed: Mapping[str, float]) -> pl.DataFrame:
+        """member, rule, is_shown: of each rule of which labels speak, whether they lead one to expect that its grave
+        findings are wrong no more often than a target allows, both as often as they were met and at even odds of fit
+        code in each source: where seven in eight are unfit, hardly any finding is wrong. One that is not shown is
+        evidence, and no veto. Nor is a rule that follows data and was right in one source alone: of a source never
+        seen one other tells nothing (Dunn et al. 2022 want one more than the target's inverse), and in one
+        such a rule's findings were wrong in one case of five, where none was in another.
+
+        Args:
+            presumed: members whose rules, but for those that follow data, are taken to be wrong in so great a share of
+                the cases that each is lent; of others these came out as those of their members' as grave findings did.
+        """
+        is_heard = pl.col("n_fit") + pl.col("n_unfit") > 0
+        failures = self.rules.filter(pl.col("signal").str.starts_with("fail") & is_heard)
+        is_expected = [
+            (wrong + _LENT_CASES * pl.coalesce(presumption(presumed), _usual(wrong, right)))
+            <= target * (wrong + right + _LENT_CASES)
+            for wrong, right in ((pl.col("fit"), pl.col("unfit")), (pl.col("n_fit"), pl.col("n_unfit")))
+        ]
+        is_known = presumption(presumed).is_not_null() | (pl.col("n_sources") >= _SOURCES)
+        marked = failures.with_columns(is_shown=pl.all_horizontal(*is_expected, is_known))
+        return marked.group_by("member", "rule").agg(pl.col("is_shown").all())
 
     def answers_of(self, members: list[str]) -> pl.DataFrame:
         """Schema `ANSWERS`, of each of these members; of one about whom nothing was learned, `PRIOR_ANSWERS`."""
@@ -131,7 +147,7 @@ class Calibration:
         return pl.concat([self.answers.filter(pl.col("member").is_in(members)), *assumed])
 
     def scores(self, votes: pl.DataFrame) -> pl.DataFrame:
-        """TEXT, family, member, log_odds: each family's strongest word on each text (`evidence.families`)."""
+        """TEXT, family, member, log_odds: each family's word on each text (`evidence.families`)."""
         return families(votes, self.log_odds, self.log_odds_of_rules, _ASSUMED)
 
     def probabilities(self, votes: pl.DataFrame) -> pl.DataFrame:
@@ -149,6 +165,19 @@ def bare(answers: pl.DataFrame, rules: pl.DataFrame | None = None) -> Calibratio
     """Members' answers alone: even odds, scores taken for log odds, no thresholds."""
     even = Scale(0.5, IDENTITY, {})
     return Calibration(even, even, answers, pl.DataFrame(schema=RULES) if rules is None else rules, {})
+
+
+def presumption(presumed: Mapping[str, float]) -> pl.Expr:
+    """How often a rule is taken to be wrong before any label speaks of it: null of one that follows data, for it sees
+    not only what stands in the text, and of members about which nothing is presumed."""
+    share = pl.col("member").replace_strict(dict(presumed), default=None, return_dtype=pl.Float64)
+    return pl.when(~pl.col("rule").is_in(list(flows()))).then(share)
+
+
+def _usual(wrong: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """The share of wrong ones among a member's as grave findings, 0 where there are none."""
+    n = (wrong + right).sum().over("member", "signal")
+    return pl.when(n > 0).then(wrong.sum().over("member", "signal") / n).otherwise(0.0)
 
 
 def _rate(kind: str) -> pl.Expr:

@@ -167,7 +167,9 @@ def test_members_of_one_family_count_once() -> None:
     found = learn(*planted(), provenance={})
     one = votes_of([("x", "sharp", "security", "fail")])
     both = votes_of([("x", "sharp", "security", "fail"), ("x", "echo", "security", "fail")])
-    assert found.probabilities(one)["score"].to_list() == found.probabilities(both)["score"].to_list()
+    # Of `echo` less is known: the mean of both words is weaker than the sharper one, and never their sum.
+    alone, together = (found.probabilities(votes)["score"].item() for votes in (one, both))
+    assert alone < together < 0
 
 
 def test_of_two_that_differ_in_one_family_the_word_against_it_counts() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stemma.quorum.calibrators import IDENTITY
 from stemma.quorum.evidence import SEATED_VOTES, SIGNALS
+from stemma.quorum.packs import flows
 from stemma.quorum.rule import Rule
 from stemma.quorum.thresholds import Thresholds
 from stemma.quorum.verdicts import VERDICTS, decide
@@ -47,6 +48,7 @@ def known(
 
 NOBODY_USES_IT = Rule(needs_use=False)
 """The rule without what it asks of code's use, where something else is looked at."""
+BELIEVED = Rule(needs_use=False, presumed=(("bandit", 0.02),))
 
 
 PASS, FAIL_MEDIUM = log(3 / sum(ODDS) * 5), log(0.05 / sum(ODDS) * 5)
@@ -94,9 +96,9 @@ def test_a_second_member_of_a_family_adds_nothing() -> None:
     assert (twice["n_families"], twice["n_pass"]) == (3, 6)
 
 
-def test_of_a_family_at_odds_the_stronger_word_counts() -> None:
+def test_of_a_family_at_odds_the_mean_word_counts() -> None:
     verdict = decided(parse="pass", ruff="pass", mypy="fail", bandit="pass")
-    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-(2 * PASS + FAIL_MEDIUM))))
+    assert verdict["probability"] == pytest.approx(1 / (1 + exp(-(2 * PASS + (PASS + FAIL_MEDIUM) / 2))))
     assert verdict["agreement"] == pytest.approx(2 / 3)
 
 
@@ -124,11 +126,31 @@ def test_enough_against_it_rejects() -> None:
     assert verdict["reason"].startswith("0 of 3 votes cast pass, it is fit with a probability of 0.0; bandit finds R1")
 
 
-@pytest.mark.parametrize("member", ["parse", "bandit", "secure"])
-def test_a_grave_finding_of_parse_or_of_security_vetoes(member: str) -> None:
-    verdict = decided(**ALL | {member: ("fail", "high")})
+def test_a_grave_finding_of_security_vetoes_where_its_member_is_believed() -> None:
+    """Nothing is presumed of Bandit's rules, which labels have to show first."""
+    said = ALL | {"bandit": ("fail", "high")}
+    verdict = decided(BELIEVED, **said)
     assert (verdict["outcome"], verdict["decision"]) == ("reject", "refuse")
-    assert verdict["reason"] == f"Vetoed: {member} finds R1 in line 3 (what it saw)."
+    assert verdict["reason"] == "Vetoed: bandit finds R1 in line 3 (what it saw)."
+    assert decided(**said)["outcome"] == "needs_review"
+    assert decided(replace(BELIEVED, target_error=0.01), **said)["outcome"] == "needs_review"
+
+
+def test_a_rule_that_follows_data_is_believed_where_two_sources_told_of_it() -> None:
+    flow = frame(**ALL | {"bandit": ("fail", "high")}).with_columns(rule=pl.lit("python-sql-injection"))
+    assert "python-sql-injection" in flows()
+    assert decide(flow, BELIEVED, known()).row(0, named=True)["outcome"] == "needs_review"
+    for n_sources, outcome in ((1, "needs_review"), (2, "reject")):
+        row = [("bandit", "fail high", "python-sql-injection", 90.0, 0.0, 90, 0, n_sources)]
+        told = replace(known(), rules=pl.DataFrame(row, schema=RULES, orient="row"))
+        assert decide(flow, BELIEVED, told).row(0, named=True)["outcome"] == outcome
+
+
+def test_a_text_that_does_not_parse_is_vetoed_unless_a_member_of_security_has_read_it() -> None:
+    broken = ALL | {"parse": ("fail", "high")}
+    unread = broken | dict.fromkeys(("bandit", "secure"), ("abstain", "not applicable: cannot parse"))
+    assert decided(**unread)["reason"] == "Vetoed: parse finds R1 in line 3 (what it saw)."
+    assert decided(**broken)["outcome"] == "needs_review"
 
 
 def test_a_veto_needs_no_quorum() -> None:
@@ -145,8 +167,10 @@ def test_a_grave_finding_that_does_not_fail_vetoes_nothing() -> None:
 
 
 def with_rules(**cases: tuple[int, int]) -> Calibration:
-    """How many unfit and fit texts each rule of Bandit's failed."""
-    rows = [("bandit", "fail high", rule, float(unfit), float(fit), unfit, fit) for rule, (unfit, fit) in cases.items()]
+    """How many unfit and fit texts each rule of Bandit's failed, in two sources."""
+    rows = [
+        ("bandit", "fail high", rule, float(unfit), float(fit), unfit, fit, 2) for rule, (unfit, fit) in cases.items()
+    ]
     return replace(known(), rules=pl.DataFrame(rows, schema=RULES, orient="row"))
 
 
@@ -157,8 +181,10 @@ def test_a_rule_that_labels_lead_one_to_think_wrong_vetoes_no_more_but_still_for
     assert decided(calibration=with_rules(R1=(24, 1), R2=(15, 10)), **said)["outcome"] == "needs_review"
 
 
-def test_a_rule_of_which_no_label_speaks_vetoes_as_its_severity_says() -> None:
-    assert decided(calibration=with_rules(R2=(15, 10)), **ALL | {"bandit": ("fail", "high")})["outcome"] == "reject"
+def test_a_rule_of_which_no_label_speaks_vetoes_where_its_member_is_believed() -> None:
+    said = ALL | {"bandit": ("fail", "high")}
+    assert decided(BELIEVED, with_rules(R2=(15, 10)), **said)["outcome"] == "reject"
+    assert decided(calibration=with_rules(R2=(15, 10)), **said)["outcome"] == "needs_review"
 
 
 def test_nothing_is_accepted_that_nobody_is_seen_to_use() -> None:
@@ -173,7 +199,7 @@ def test_nothing_is_accepted_that_nobody_is_seen_to_use() -> None:
 def test_that_code_is_used_lifts_no_doubt() -> None:
     used = ALL | {"tests": "pass", "history": "pass"}
     assert decided(Rule(), **used | {"bandit": ("fail", "low")})["outcome"] == "needs_review"
-    assert decided(Rule(), **used | {"bandit": ("fail", "high")})["outcome"] == "reject"
+    assert decided(Rule(), **used | {"bandit": ("fail", "high")})["outcome"] == "needs_review"
 
 
 def test_code_in_use_is_measured_on_a_scale_of_its_own() -> None:
@@ -193,9 +219,9 @@ def test_code_in_use_is_measured_on_a_scale_of_its_own() -> None:
 
 def test_what_a_failure_is_worth_is_learned_by_rule() -> None:
     said = {"parse": "pass", "ruff": "pass", "bandit": ("fail", "medium")}
-    row = [("bandit", "fail medium", rule, *counts, 0, 0) for rule, counts in {"R1": (40.0, 0.0)}.items()]
+    row = [("bandit", "fail medium", rule, *counts, 0, 0, 0) for rule, counts in {"R1": (40.0, 0.0)}.items()]
     sharp = replace(known(), rules=pl.DataFrame(row, schema=RULES, orient="row"))
-    blunt = replace(known(), rules=pl.DataFrame([(*row[0][:3], 20.0, 20.0, 0, 0)], schema=RULES, orient="row"))
+    blunt = replace(known(), rules=pl.DataFrame([(*row[0][:3], 20.0, 20.0, 0, 0, 0)], schema=RULES, orient="row"))
     stated = [decided(calibration=of, **said)["probability"] for of in (sharp, known(), blunt)]
     assert stated == sorted(stated) and len(set(stated)) == 3
 

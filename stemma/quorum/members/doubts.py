@@ -23,14 +23,17 @@ _PACK = "doubts.yaml"
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _IS_WORD = r"(?<![\w$])(?:{})(?![\w$])"
 _ASSIGNED = re.compile(
-    r"(?P<name>[A-Za-z_$][\w$]*)(?:\s*:\s*[\w.<>\[\], |]{1,200}?)?\s*(?::=|=(?![=>]))(?P<value>[^;\n]{0,2000})"
+    r"(?<![\w$])(?P<name>[A-Za-z_$][\w$]*+)(?:\s*:\s*[\w.<>\[\], |]{1,200}?)?\s*"
+    r"(?::=|=(?![=>]))(?P<value>[^;\n]{0,2000})"
 )
 # What is taken out of an object at once; what is set in one; what a short function makes of its parameters.
 _TAKEN_APART = re.compile(r"\{(?P<names>[^{}=;]{1,300})\}\s*=(?![=>])(?P<value>[\w$.\s]{1,200}[;\n])")
-_SET_IN = re.compile(r"(?P<name>[A-Za-z_$][\w$]*)(?P<value>(?:\.\w{1,60}|\[[^\]\n]{1,200}\])\s*=(?![=>])[^;\n]{0,500})")
+_SET_IN = re.compile(
+    r"(?<![\w$])(?P<name>[A-Za-z_$][\w$]*+)(?P<value>(?:\.\w{1,60}|\[[^\]\n]{1,200}\])\s*=(?![=>])[^;\n]{0,500})"
+)
 _SHORT = (
     re.compile(
-        r"(?P<name>[A-Za-z_$][\w$]*)\s*\((?P<taken>[^(){};]{1,300})\)[^(){};=]{0,120}"
+        r"(?<![\w$])(?P<name>[A-Za-z_$][\w$]*+)\s*\((?P<taken>[^(){};]{1,300})\)[^(){};=]{0,120}"
         r"\{(?P<value>[^{}]{0,300}(?:\{[^{}]{0,300}\}[^{}]{0,100}){0,2})\}"
     ),
     re.compile(

@@ -22,6 +22,7 @@ from stemma.quorum.members.base import FILES, FINDINGS, Family, MemberMissingErr
 from stemma.quorum.members.doubts import digest as doubts_digest
 from stemma.quorum.members.doubts import doubted
 from stemma.quorum.members.engine import ENGINE, RULE_TIMEOUT_S, ask_of_paths, ask_where_found, engine
+from stemma.quorum.members.settled import SETTLED_VERSION, with_settled
 from stemma.quorum.members.slices import SLICES_VERSION, without_slices
 from stemma.quorum.members.tests import TEST_PATH
 from stemma.quorum.packs import Rule, read_packs
@@ -121,7 +122,8 @@ def engine_version(*rules: object) -> str:
     except PackageNotFoundError as error:
         raise MemberMissingError("semgrep is not installed") from error
     engine()
-    return version_of("semgrep", tool, *rules, SLICES_VERSION, TEST_PATH, ENGINE, RULE_TIMEOUT_S, _MAX_BYTES)
+    asked = (ENGINE, RULE_TIMEOUT_S, _MAX_BYTES)
+    return version_of("semgrep", tool, *rules, SLICES_VERSION, SETTLED_VERSION, TEST_PATH, *asked)
 
 
 def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
@@ -130,7 +132,7 @@ def _followed(files: pl.DataFrame, folder: Path) -> list[str]:
     places = []
     for file, language, place in files.select("file", "language", "read").iter_rows():
         source = (folder / FILES / file).read_bytes() if language == "python" else b""
-        followed = without_slices(source)
+        followed = without_slices(with_settled(source))
         if followed != source:
             (folder / _FOLLOWED / file).write_bytes(followed)
         places.append(place if followed == source else f"{_FOLLOWED}/{file}")

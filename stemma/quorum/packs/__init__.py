@@ -73,6 +73,13 @@ def read_packs(family: str) -> Packs:
     return Packs(rules, frozenset(languages), content_id(*texts))
 
 
+@cache
+def flows() -> frozenset[str]:
+    """Names of the rules of security that follow data: what cleans it on its way may stand where they do not look."""
+    rules = read_packs("security").rules.values()
+    return frozenset(rule.name for rule in rules if rule.semgrep.get("mode") == "taint")
+
+
 _LISTS = frozenset(
     ("patterns", "pattern-either", "pattern-sources", "pattern-sinks", "pattern-sanitizers", "pattern-propagators")
 )
