@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -99,3 +100,21 @@ def test_a_secret_beside_a_text_is_not_held_against_it(judge: Judge) -> None:
 
 def test_it_reads_every_language() -> None:
     assert Secrets().languages == frozenset(LANGUAGES)
+
+
+def token(claims: dict[str, object]) -> str:
+    parts = (json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "p9Zk3Qx7Lm2Vt8Rb"])
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"sub": "u-88213", "role": "admin", "iss": "https://id.corp.net"}, "fail"),
+        ({"foo": "bar"}, "abstain"),
+        ({"sub": "1234567890", "name": "John Doe", "admin": True}, "abstain"),
+        ({"iss": "joe", "exp": 1300819380, "http://example.com/is_root": True}, "abstain"),
+    ],
+)
+def test_a_token_of_made_up_claims_opens_nothing(judge: Judge, claims: dict[str, object], expected: str) -> None:
+    assert judge(Secrets(), f'def f():\n    return "{token(claims)}"\n').vote == expected
