@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from stemma.config import Settings
@@ -20,6 +19,7 @@ from stemma.git.repository import FOLDER, GIT
 from stemma.ids import content_id
 from stemma.languages import EXTRACTOR_VERSION
 from stemma.match.candidates import Sketches, sketch
+from stemma.match.columns import NO_SIZES, Vocabulary, bytes_of, halves, numbered, text_arrays, values_of
 from stemma.match.index import Index, only_builder, open_index, rotation_for, signs_of, write_index
 from stemma.match.renewal import Lists, Renewal, rows_in
 from stemma.progress import phase
@@ -28,6 +28,8 @@ from stemma.store.vectors import Vectors
 
 BATCH = 20_000  # patterns in memory as texts and lists; the arrays they become are a fifth of that
 VECTORS = 20_000
+ENDS = {"structures": "structure_ends", "codes": "code_ends", "shingles": "shingles_ends", "words": "words_ends"}
+"""Where each list of the index ends in the array that holds the values of all of them."""
 
 # What the index holds, said in a few numbers: it is made anew when any of them changes.
 STATE = """
@@ -134,19 +136,12 @@ def _patterns(
 ) -> tuple[dict[str, NDArray[Any]], list[str], list[str], pl.Series]:
     """Arrays of the patterns, names of the kinds and languages, and the ids in order."""
     facts = transaction.read(FACTS)
-    ids, states = _halves(facts["pattern_id"]), facts["state"].to_numpy()
+    ids, states = halves(facts["pattern_id"]), facts["state"].to_numpy()
     renewal = Renewal(former, ids, states)
-    structures, codes, shingles, words, sketches = _texts(transaction, facts["pattern_id"].filter(~renewal.is_held))
-    known = renewal.vocabulary()
-    vocabulary, numbers = _numbered(pl.concat([known, words[0]]))
-    lists = {
-        ("structures", "structure_ends"): structures,
-        ("codes", "code_ends"): codes,
-        ("shingles", "shingles_ends"): shingles,
-        ("words", "words_ends"): Lists(numbers[len(known) :], words[1]),
-    }
-    languages, language = _numbered(facts["language"])
-    kinds, kind = _numbered(facts["kind"])
+    vocabulary = Vocabulary(renewal.vocabulary())
+    lists, sketches = _texts(transaction, facts["pattern_id"].filter(~renewal.is_held), vocabulary)
+    languages, language = numbered(facts["language"])
+    kinds, kind = numbered(facts["kind"])
     is_trivial = facts["is_trivial"].to_numpy()
     arrays: dict[str, NDArray[Any]] = {
         "ids": ids,
@@ -155,7 +150,7 @@ def _patterns(
         "kind": kind.astype(np.uint16),
         "n_tokens": facts["n_tokens"].cast(pl.Int32).to_numpy(),
         "is_trivial": is_trivial,
-        **_text_arrays("vocabulary", "vocabulary_ends", vocabulary),
+        **text_arrays("vocabulary", "vocabulary_ends", vocabulary.words()),
         **renewal.postings(sketches, is_trivial),
     }
     for name, ends in list(lists):
@@ -165,56 +160,59 @@ def _patterns(
 
 
 def _texts(
-    transaction: Transaction, ids: pl.Series
-) -> tuple[Lists, Lists, Lists, tuple[pl.Series, NDArray[np.int64]], Sketches]:
-    """Structures, codes, shingles, words and fingerprints of these patterns, in order."""
-    structures, structure_sizes, codes, code_sizes = [_NO_BYTES], [_NO_SIZES], [_NO_BYTES], [_NO_SIZES]
-    shingles, shingle_sizes, words, word_sizes = [np.empty(0, np.int32)], [_NO_SIZES], [_NO_WORDS], [_NO_SIZES]
-    sketches = [sketch(_NO_WORDS)]
+    transaction: Transaction, ids: pl.Series, vocabulary: Vocabulary
+) -> tuple[dict[tuple[str, str], Lists], Sketches]:
+    """Structures, codes, shingles and numbered words of these patterns by the names of their arrays, in order, and
+    fingerprints.
+
+    What grows is a block that the system moves and does not copy: of 370,000 patterns, held in parts until they were
+    joined, it took half as much again.
+    """
+    kinds = {"structures": np.uint8, "codes": np.uint8, "shingles": np.int32, "words": np.uint32}
+    blocks = {name: bytearray() for name in kinds}
+    sizes: dict[str, list[NDArray[np.int64]]] = {name: [NO_SIZES] for name in kinds}
+    sketches = [sketch(pl.Series([], dtype=pl.String))]
     for batch in _batches(transaction, ids):
-        text, sizes = _bytes_of(batch["structure"])
-        structures.append(text)
         sketches.append(sketch(batch["structure"]))
-        structure_sizes.append(sizes)
-        text, sizes = _bytes_of(batch["code"])
-        codes.append(text)
-        code_sizes.append(sizes)
-        values, sizes = _values_of(batch["shingles"])
-        shingles.append(values.cast(pl.Int32).to_numpy())
-        shingle_sizes.append(sizes)
-        values, sizes = _values_of(batch["sub_tokens"])
-        words.append(values.cast(pl.String))
-        word_sizes.append(sizes)
+        shingles, n_shingles = values_of(batch["shingles"])
+        words, n_words = values_of(batch["sub_tokens"])
+        read = {
+            "structures": bytes_of(batch["structure"]),
+            "codes": bytes_of(batch["code"]),
+            "shingles": (shingles.cast(pl.Int32).to_numpy(), n_shingles),
+            "words": (vocabulary.numbers(words.cast(pl.String)), n_words),
+        }
+        for name, (values, counts) in read.items():
+            blocks[name] += np.ascontiguousarray(values).view(np.uint8).data
+            sizes[name].append(counts)
     sketch_sizes = np.concatenate([part.sizes for part in sketches])
     fingerprints = Sketches(np.append(0, np.cumsum(sketch_sizes)), np.concatenate([part.values for part in sketches]))
-    return (
-        Lists(_joined(structures), _joined(structure_sizes)),
-        Lists(_joined(codes), _joined(code_sizes)),
-        Lists(_joined(shingles), _joined(shingle_sizes)),
-        (pl.concat(words), _joined(word_sizes)),
-        fingerprints,
-    )
+    lists = {
+        (name, ENDS[name]): Lists(np.frombuffer(blocks[name], kind), np.concatenate(sizes[name]))
+        for name, kind in kinds.items()
+    }
+    return lists, fingerprints
 
 
 def _places(transaction: Transaction, ids: pl.Series, repositories: pl.Series) -> dict[str, NDArray[Any]]:
     """Where each live pattern stands at the heads, in the order of the patterns."""
     places = transaction.read(PLACES, [EXTRACTOR_VERSION])
-    numbered = repositories.to_frame("repository").with_row_index("number")
+    listed = repositories.to_frame("repository").with_row_index("number")
     rows = places.join(ids.to_frame().with_row_index("row"), on="pattern_id", how="inner", maintain_order="left")
-    rows = rows.join(numbered, on="repository", how="left", maintain_order="left")
-    paths, path = _numbered(rows["path"])
-    names, name = _numbered(rows["name"])
+    rows = rows.join(listed, on="repository", how="left", maintain_order="left")
+    paths, path = numbered(rows["path"])
+    names, name = numbered(rows["name"])
     counts = np.bincount(rows["row"].to_numpy(), minlength=len(ids))
     return {
         "place_ends": np.cumsum(counts, dtype=np.int64),
-        "place_tokens": _halves(rows["token_hash"].fill_null("0" * 32)),
+        "place_tokens": halves(rows["token_hash"].fill_null("0" * 32)),
         "place_repository": rows["number"].cast(pl.Int32).to_numpy(),
         "place_path": path,
         "place_name": name,
         "place_start": rows["start_line"].cast(pl.Int32).to_numpy(),
         "place_end": rows["end_line"].cast(pl.Int32).to_numpy(),
-        **_text_arrays("paths", "path_ends", paths),
-        **_text_arrays("names", "name_ends", names),
+        **text_arrays("paths", "path_ends", paths),
+        **text_arrays("names", "name_ends", names),
     }
 
 
@@ -258,51 +256,6 @@ def _unchanged(
     former: Index, ids: pl.Series, made_at: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """For each id its row in the former index, and whether the vector there is that of the same embedding."""
-    at, is_there = rows_in(former, _halves(ids))
+    at, is_there = rows_in(former, halves(ids))
     is_same = is_there & former.arrays["has_vector"][at]
     return at, is_same & (former.arrays["embedded_at"][at] == made_at)
-
-
-_NO_BYTES, _NO_SIZES = np.empty(0, np.uint8), np.empty(0, np.int64)
-_NO_WORDS = pl.Series([], dtype=pl.String)
-
-
-def _halves(ids: pl.Series) -> NDArray[np.uint64]:
-    """Hex ids of 128 bits as two integers each, so that their order is the texts' order."""
-    text = "".join(ids.to_list())
-    return np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64).reshape(-1, 2)
-
-
-def _numbered(texts: pl.Series) -> tuple[pl.Series, NDArray[np.uint32]]:
-    """The distinct texts, and the number of each text among them. Arrow hashes; ranking took ten times as long."""
-    encoded = texts.cast(pl.String).rechunk().to_arrow().dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.uint32)
-    return pl.Series(encoded.dictionary.to_pylist(), dtype=pl.String), codes
-
-
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """The parts as one array; they are let go of, so that memory never holds all of them twice."""
-    whole = np.concatenate(parts)
-    parts.clear()
-    return whole
-
-
-def _values_of(lists: pl.Series) -> tuple[pl.Series, NDArray[np.int64]]:
-    sizes = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
-    return lists.explode(empty_as_null=False, keep_nulls=False), sizes
-
-
-def _bytes_of(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The texts as one block of UTF-8, and the bytes of each: as Arrow lays them out."""
-    if texts.is_empty():
-        return _NO_BYTES, _NO_SIZES
-    laid_out = texts.rechunk().to_arrow().cast(pa.large_string())
-    _, ends, data = laid_out.buffers()
-    offsets = np.frombuffer(ends, np.int64)[laid_out.offset : laid_out.offset + len(laid_out) + 1]
-    block = _NO_BYTES if data is None else np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    return block, np.diff(offsets)
-
-
-def _text_arrays(data: str, ends: str, texts: pl.Series) -> dict[str, NDArray[Any]]:
-    block, sizes = _bytes_of(texts)
-    return {data: block, ends: np.cumsum(sizes, dtype=np.int64)}
