@@ -88,10 +88,10 @@ def test_a_person_may_accept_what_is_vetoed_or_lacks_a_quorum_and_the_verdict_sa
             told = '[{"rule": "private-key", "severity": "high", "line": 2, "message": "A key"}]'
             return super().judge(*arguments).with_columns(vote=pl.lit("fail"), findings=pl.lit(told))
 
-    found = review(True, members=[Veto(name="safe"), Shape(name="shape"), Sound(name="sound")])
+    found = review(True, members=[Veto(name="secrets"), Shape(name="shape"), Sound(name="sound")])
     assert found["outcome"] == "accept"
     assert found["decision"] == "suggest"
-    assert "The quorum says: Vetoed: safe finds private-key in line 2 (A key)" in found["reason"]
+    assert "The quorum says: Vetoed: secrets finds private-key in line 2 (A key)" in found["reason"]
     alone = review(True, "Ben", members=[Shape(name="shape")])
     assert (alone["outcome"], alone["probability"]) == ("accept", None)
     assert "Nobody judged its security" in alone["reason"]
@@ -135,10 +135,10 @@ def test_judges_that_all_pass_make_no_quorum() -> None:
 
 
 def test_judges_that_all_pass_lift_no_veto_and_no_doubt() -> None:
-    assert outcome(("safe", "security", "fail", "high"), SHAPE, SOUND, *JUDGES) == "reject"
-    assert outcome(("parse", "structure", "fail", "high"), SAFE, SOUND, *JUDGES) == "reject"
-    assert outcome(("safe", "security", "fail", "low"), SHAPE, SOUND, *JUDGES) == "needs_review"
     silent = ("safe", "security", "abstain", None)
+    assert outcome(("secrets", "security", "fail", "high"), SHAPE, SOUND, *JUDGES) == "reject"
+    assert outcome(("parse", "structure", "fail", "high"), silent, SOUND, *JUDGES) == "reject"
+    assert outcome(("safe", "security", "fail", "low"), SHAPE, SOUND, *JUDGES) == "needs_review"
     assert outcome(silent, ("pack", "security", "pass", None), SHAPE, SOUND, *JUDGES) == "needs_review"
 
 
