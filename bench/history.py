@@ -29,7 +29,7 @@ from typing import Any
 import psutil
 
 from bench.__main__ import ROOT, open_folder
-from bench.figures import RESULTS, measured_at
+from bench.figures import measured_at, write
 from bench.pipeline import git
 from bench.speed import exponent
 from bench.watch import Cost, watch
@@ -337,7 +337,6 @@ def main() -> None:
     parser.add_argument("places", nargs="*", type=Path, help="git repositories, or folders of them")
     parser.add_argument("--sample", type=int, default=SAMPLE, help="functions to time `git log -L` on")
     parser.add_argument("--curve", action="store_true", help="also read shares of each history")
-    parser.add_argument("--out", type=Path, default=RESULTS / "history.json")
     parser.add_argument("--read", nargs=2, type=Path, metavar=("DATA", "REPOSITORY"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.read:
@@ -347,9 +346,7 @@ def main() -> None:
     for place, name in _repositories(given.places):
         results.append(measure(place, name, sample=given.sample, with_curve=given.curve))
         found = [_without_drawn(asdict(result)) | {"figures": result.figures()} for result in results]
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps({"machine": machine, "results": found}, indent=1) + "\n")
-        given.out.with_suffix(".md").write_text(table := markdown(machine, results))
+        write("history", {"machine": machine, "results": found}, table := markdown(machine, results))
         print(table, flush=True)
 
 

@@ -14,11 +14,9 @@ in `watch`; how the trees are made is said in `trees`.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
@@ -26,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import ROOT, open_folder
-from bench.figures import RESULTS
+from bench.figures import measured_at, write
 from bench.trees import Tree, as_clone, change, packages, read_tree
 from bench.watch import Cost, watch
 from stemma.config import Settings
@@ -195,16 +193,11 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--jscpd", type=Path, help="program of jscpd 5")
     parser.add_argument("--curve", action="store_true", help="also measure shares of the first folder")
-    parser.add_argument("--until", choices=["families"], help="where runs end, to leave out the votes")
-    parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
+    ends = ["families", "similar_index"]
+    parser.add_argument("--until", action="append", choices=ends, default=[], help="where runs end, without votes")
     given = parser.parse_args()
-    machine = {
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "cores": len(os.sched_getaffinity(0)),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "python": platform.python_version(),
-    }
-    options = ["--until", given.until] if given.until else []
+    machine = measured_at()
+    options = [word for asset in given.until for word in ("--until", asset)]
     results: list[Result] = []
     curve: list[Result] = []
     for number, folder in enumerate(given.folders):
@@ -213,10 +206,10 @@ def main() -> None:
             shares = ((tree.sample(share), f"{share:g}") for share in CURVE)
             curve = [measure(*share, options, jscpd=None, with_increment=False) for share in shares]
         results.append(measure(tree, folder.name, options, jscpd=given.jscpd, with_increment=True))
-        _write(given.out, machine, results, [*curve, results[0]] if curve else [])
+        _write(machine, results, [*curve, results[0]] if curve else [])
 
 
-def _write(out: Path, machine: dict[str, Any], results: list[Result], curve: list[Result]) -> None:
+def _write(machine: dict[str, Any], results: list[Result], curve: list[Result]) -> None:
     """After each folder, so that what was measured is not lost with a later one."""
     costs = {
         "megabytes": [round(result.megabytes, 2) for result in curve],
@@ -230,10 +223,8 @@ def _write(out: Path, machine: dict[str, Any], results: list[Result], curve: lis
     }
     if curve:
         found["curve"] = {**costs, "exponent_cpu": exponent(costs["megabytes"], costs["cpu_s"])}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=1) + "\n")
     table = markdown(machine, results, found.get("curve"))
-    out.with_suffix(".md").write_text(table)
+    write("speed", found, table)
     print(table)
 
 
