@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetSpec,
     AutomationCondition,
     Failure,
@@ -59,6 +60,19 @@ def table_spec(
         partitions_def=partitions_def,
         automation_condition=automation,
         metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": str(table.fullname)},
+    )
+
+
+def file_spec(key: str, description: str, group: str, kind: str, *, deps: Sequence[AssetKey | str]) -> AssetSpec:
+    """The asset of one file, or a folder of them, in the data folder."""
+    return AssetSpec(
+        key=key,
+        description=description,
+        group_name=group,
+        owners=[OWNER],
+        kinds={kind},
+        deps=deps,
+        automation_condition=WHEN_UPSTREAM_IS_SOUND,
     )
 
 

@@ -1,9 +1,9 @@
 """The assets of the analysts: every dbt mart in one read-only DuckDB file, and the charts drawn from it."""
 
-from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, ResourceParam, multi_asset
+from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, multi_asset
 
 from assets.dbt import MARTS
-from assets.declare import OWNER, WHEN_UPSTREAM_IS_SOUND, measured
+from assets.declare import file_spec, measured
 from stemma.config import Settings
 from stemma.quorum.reports.chart import write_chart
 from stemma.store.marts import build_marts
@@ -13,14 +13,12 @@ from stemma.store.postgres import Database
 @multi_asset(
     name="duckdb_marts",
     specs=[
-        AssetSpec(
-            key="duckdb_marts",
-            description="One DuckDB file with every mart, built aside and swapped whole; its grain is the marts'.",
-            group_name="marts",
-            owners=[OWNER],
-            kinds={"duckdb"},
+        file_spec(
+            "duckdb_marts",
+            "One DuckDB file with every mart, built aside and swapped whole; its grain is the marts'.",
+            "marts",
+            "duckdb",
             deps=[model.key for model in MARTS],
-            automation_condition=WHEN_UPSTREAM_IS_SOUND,
         )
     ],
 )
@@ -36,15 +34,13 @@ def duckdb_marts(
 @multi_asset(
     name="charts",
     specs=[
-        AssetSpec(
-            key="charts",
-            description="One HTML page per chart in the folder `charts` of the data: the quorum's reliability and "
-            "agreement. Each is written aside and swapped whole, and needs no network.",
-            group_name="marts",
-            owners=[OWNER],
-            kinds={"html"},
+        file_spec(
+            "charts",
+            "One HTML page per chart in the folder `charts` of the data: the quorum's reliability and agreement. Each "
+            "is written aside and swapped whole, and needs no network.",
+            "marts",
+            "html",
             deps=["duckdb_marts"],
-            automation_condition=WHEN_UPSTREAM_IS_SOUND,
         )
     ],
 )

@@ -11,6 +11,7 @@ from assets.declare import (
     as_counts,
     column_schema,
     degraded,
+    file_spec,
     going_on_without,
     materialised,
     measured,
@@ -67,14 +68,12 @@ def family_groups(context: AssetExecutionContext, database: ResourceParam[Databa
 @multi_asset(
     name="similar_index",
     specs=[
-        AssetSpec(
-            key="similar_index",
-            description="One file of every live pattern and its places, which `stemma similar` asks.",
-            group_name=GROUP,
-            owners=[OWNER],
-            kinds={"file"},
+        file_spec(
+            "similar_index",
+            "One file of every live pattern and its places, which `stemma similar` asks.",
+            GROUP,
+            "file",
             deps=["matches"],
-            automation_condition=WHEN_UPSTREAM_IS_SOUND,
         )
     ],
     # A file of all that there is, written anew for one new pattern: nothing but `stemma similar` waits for it.

@@ -113,7 +113,7 @@ def likest(functions: pl.DataFrame, vectors: NDArray[np.float32], asked: NDArray
 
     A solution of the same problem under another name is not looked at: nobody knows whether it does the same.
     """
-    sides = sides_of(functions["language"]).rank("dense").to_numpy().astype(np.int64)
+    sides = sides_of(functions["language"])
     words = sets_of(functions["sub_tokens"])
     has_problem = "problem" in functions.columns
     problem, task = (functions[name].to_numpy() for name in PLANTED[1:]) if has_problem else (None, None)

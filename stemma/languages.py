@@ -115,6 +115,8 @@ class Language:
     """In the decorators, attributes or signature."""
     upgrades: tuple[str, str] | None = _field(default=None)
     """(regular expression, language): a file in which it is found is read as that language instead."""
+    family: str = ""
+    """The language that this one's files are rewritten from or to by little more than another suffix."""
     mixed_with: str = ""
     """The language in whose projects this one is written beside it, so that the two are alike as siblings are."""
 
@@ -251,6 +253,7 @@ LANGUAGES: dict[str, Language] = {
         ),
         Language(
             name="typescript",
+            family="javascript",
             suffixes=_suffixes(
                 typescript=".ts .mts .cts", tsx=".tsx"
             ),  # `<T>x`: a cast in one, an element in the other
@@ -401,6 +404,7 @@ LANGUAGES: dict[str, Language] = {
         ),
         Language(
             name="cpp",
+            family="c",
             mixed_with="c",
             suffixes=_suffixes(cpp=".cc .cpp .cxx .c++ .hh .hpp .hxx .h++ .ipp .tpp .inl"),
             identifiers=_C_IDENTIFIERS,
@@ -681,7 +685,7 @@ LANGUAGES: dict[str, Language] = {
     )
 }
 
-FAMILIES = {"typescript": "javascript", "cpp": "c"}
+FAMILIES = {name: row.family for name, row in LANGUAGES.items() if row.family}
 """The language that stands for the family of another; any other language is a family of its own."""
 
 _BY_SUFFIX = {suffix: (row.name, grammar) for row in LANGUAGES.values() for suffix, grammar in row.suffixes.items()}

@@ -16,7 +16,7 @@ import polars as pl
 from stemma.errors import NotFoundError
 from stemma.extract.extractor import Limits
 from stemma.git.history import real_parents
-from stemma.git.path_history import path_history, tree_changes
+from stemma.git.path_history import TreeChange, path_history, tree_changes
 from stemma.git.store import Store
 from stemma.languages import grammar_of
 from stemma.lineage.asked_births import Birth, suspects, taken_out
@@ -67,6 +67,13 @@ class Step:
     changes: Mapping[str, _Blobs]
     committed_at: int = 0
     authored_at: int = 0
+
+
+def steps_of(parent: str, sha: str, chosen: Sequence[TreeChange], *dates: int) -> tuple[Step, Step]:
+    """A commit with these of its changes, behind its parent, which holds their older sides and nothing else."""
+    before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
+    after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
+    return Step(parent, (), before, *dates), Step(sha, (parent,), after, *dates)
 
 
 class Asking:
@@ -186,21 +193,18 @@ class Asking:
             changes = tree_changes(self._store, parent, sha)
             birth = Birth(path, self.contents.text(blob) or b"", found, changes)
             chosen = [*suspects(self.contents, birth), *(change for change in changes if change.path == path)]
-            before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
-            after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
-            born = Step(sha, (parent,), after, *dates)
+            before, born = steps_of(parent, sha, chosen, *dates)
             if len(chosen) > 1:
-                joint = self._joint([Step(parent, (), before, *dates), born], node_id)
+                joint = self._joint([before, born], node_id)
                 if joint is not None and joint.places:
                     return joint
                 cut_out = joint if len(parents) == 1 else None  # a merge's other parents may explain it
-            if len(parents) == 1 and (joint := self._taken_out(birth, parent, before, born, node_id)):
+            if len(parents) == 1 and (joint := self._taken_out(birth, before, born, node_id)):
                 return joint
         return cut_out
 
-    def _taken_out(
-        self, birth: Birth, parent: str, before: Mapping[str, _Blobs], born: Step, node_id: str
-    ) -> Joint | None:
+    def _taken_out(self, birth: Birth, before: Step, born: Step, node_id: str) -> Joint | None:
+        parent = before.sha
         earlier = real_parents(self._store, [parent]).get(parent, [])
         if parent in self._shallow or len(earlier) != 1:
             return None
@@ -209,7 +213,7 @@ class Asking:
         if not removed:
             return None
         held = {path: (None, removed[path].old_blob) for path in removed}
-        there = {path: blobs for path, blobs in before.items() if path not in removed} | held
+        there = {path: blobs for path, blobs in before.changes.items() if path not in removed} | held
         gone = {path: (change.old_blob, change.new_blob) for path, change in removed.items()}
         dates = (born.committed_at, born.authored_at)
         first, second = Step(earlier[0], (), there, *dates), Step(parent, (earlier[0],), gone, *dates)

@@ -13,7 +13,7 @@ from stemma.git.history import real_parents
 from stemma.git.path_history import TreeChange, path_history, tree_changes
 from stemma.git.store import Store
 from stemma.languages import family_of, grammar_of
-from stemma.lineage.asked import FOLLOWED, Asking, Step
+from stemma.lineage.asked import FOLLOWED, Asking, steps_of
 from stemma.lineage.asked_births import heirs
 from stemma.lineage.asked_contents import Found
 from stemma.lineage.asked_joints import Place, same_element
@@ -61,9 +61,7 @@ def _became(asking: Asking, store: Store, path: str, sha: str, found: Found) -> 
         return None
     text = (asking.contents.text(own.old_blob) or b"")[found.start_byte : found.end_byte]
     chosen: list[TreeChange] = [own, *heirs(asking.contents, text, [change for change in changes if change != own])]
-    before = {change.path: (None, change.old_blob) for change in chosen if change.old_blob}
-    after = {change.path: (change.old_blob, change.new_blob) for change in chosen}
-    told = asking.trace([Step(parent, (), before), Step(sha, (parent,), after)])
+    told = asking.trace(steps_of(parent, sha, chosen))
     stood = told.nodes.filter(
         pl.col("sha") == parent, pl.col("path") == path, pl.col("kind") == found.key.kind,
         pl.col("qualified_name") == found.key.qualified_name, pl.col("duplicate_index") == found.key.duplicate_index,

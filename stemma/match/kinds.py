@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stemma.languages import LANGUAGES
 
@@ -31,7 +33,7 @@ def scopes_of(language: pl.Series, kind: pl.Series) -> pl.Series:
     return pl.select(pl.concat_str(language, pl.lit(" "), groups)).to_series()
 
 
-def sides_of(language: pl.Series) -> pl.Series:
-    """The language of each row, one for those that projects mix: two rows of two sides may do the same."""
+def sides_of(language: pl.Series) -> NDArray[np.int64]:
+    """The language of each row as a number, one for those that projects mix: two rows of two sides may do the same."""
     mixed = {name: row.mixed_with for name, row in LANGUAGES.items() if row.mixed_with}
-    return language.replace(mixed)
+    return language.replace(mixed).rank("dense").to_numpy().astype(np.int64)

@@ -89,12 +89,8 @@ def contents_of(
         np.zeros(len(patterns), np.bool_) if matrix is None else np.any(matrix != 0, axis=1),
         embedder,
         codes or (_codes_in(patterns) if "code" in patterns.columns else None),
-        _sides_in(patterns) if "language" in patterns.columns else None,
+        sides_of(patterns["language"]) if "language" in patterns.columns else None,
     )
-
-
-def _sides_in(patterns: pl.DataFrame) -> Rows:
-    return sides_of(patterns["language"]).rank("dense").to_numpy().astype(np.int64)
 
 
 def _codes_in(patterns: pl.DataFrame) -> Codes:

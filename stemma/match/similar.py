@@ -129,7 +129,7 @@ class _Asked:
     def is_across(self, found: _Found) -> pl.Series:
         """Which pairs are of two languages."""
         sides = sides_of(self.frame["language"])
-        return sides.gather(found.a) != sides.gather(found.b)
+        return pl.Series(sides[found.a] != sides[found.b])
 
     def pairs(self) -> _Found:
         a, b, is_equal = list[int](), list[int](), list[bool]()
@@ -162,9 +162,7 @@ class _Asked:
 
     def _comparable(self, language: str, kind: str) -> NDArray[np.bool_]:
         """Rows of the language and group of kinds, those too small to mean anything left out."""
-        return self._of_kind(kind) & self._of_language(
-            pl.Series(self._index.about["languages"], dtype=pl.String) == language
-        )
+        return self._of_kind(kind) & self._of_language(np.array(self._index.about["languages"], np.str_) == language)
 
     def _is_across(self, language: str, kind: str) -> NDArray[np.bool_]:
         """The same of other languages."""
@@ -177,9 +175,8 @@ class _Asked:
         is_of: NDArray[np.bool_] = is_kind[arrays["kind"]] & ~arrays["is_trivial"]
         return is_of
 
-    def _of_language(self, is_language: pl.Series) -> NDArray[np.bool_]:
-        is_of: NDArray[np.bool_] = is_language.to_numpy()[self._index.arrays["language"]]
-        return is_of
+    def _of_language(self, is_language: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return is_language[self._index.arrays["language"]]
 
 
 _COLUMNS = ["pattern_id", "language", "kind", "n_tokens", "shingles", "sub_tokens", "structure", "code"]

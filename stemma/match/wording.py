@@ -29,7 +29,7 @@ def worded_alike(patterns: pl.DataFrame, least: float) -> Found:
     A prefix filter (Chaudhuri, Ganti and Kaushik 2006): of two sets that share t words at least, each ordered by how
     rare its words are, the first n - t + k have k in common.
     """
-    sides = sides_of(patterns["language"]).rank("dense").to_numpy().astype(np.int64)
+    sides = sides_of(patterns["language"])
     kinds = patterns["kind"].replace_strict(groups_of(patterns["kind"].unique()), return_dtype=pl.String)
     groups = kinds.rank("dense").to_numpy().astype(np.int64)
     sizes = patterns["sub_tokens"].list.len().fill_null(0).to_numpy().astype(np.int64)
